@@ -12,4 +12,9 @@
 
 pub mod parse;
 
+pub mod sys;
+
 pub mod model;
+pub mod reach;
+
+pub mod examine;

@@ -124,7 +124,12 @@ mod tests {
     #[test]
     fn a_name_with_parentheses_and_newlines_does_not_shift_the_fields() {
         let line = LINE.to_vec();
-        let hostile = [&line[..7], b"a) Z 1 (\nb", &line[9..]].concat();
+        let hostile = [
+            line.get(..7).unwrap(),
+            b"a) Z 1 (\nb",
+            line.get(9..).unwrap(),
+        ]
+        .concat();
         let stat = stat(&hostile).unwrap();
         assert_eq!(stat.comm, b"a) Z 1 (\nb");
         assert_eq!(stat.ppid, 15326);
