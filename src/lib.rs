@@ -18,3 +18,6 @@ pub mod model;
 pub mod reach;
 
 pub mod examine;
+pub mod who;
+
+pub mod judge;
