@@ -18,6 +18,7 @@ pub mod model;
 pub mod reach;
 
 pub mod examine;
+pub mod survey;
 pub mod who;
 
 pub mod judge;

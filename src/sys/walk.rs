@@ -29,6 +29,9 @@ pub struct Dir {
     pub mount: u64,
     /// Name of the next component looked up in it.
     pub next: Vec<u8>,
+    /// That name was the last of the path, or of the link that stands for it:
+    /// the object itself, not a directory on the way.
+    pub leaf: bool,
 }
 
 /// The object a walk ended at.
@@ -173,6 +176,7 @@ impl Walker<'_> {
             fd,
             mount: self.root_mount,
             next: Vec::new(),
+            leaf: false,
         });
         Ok(())
     }
@@ -196,6 +200,7 @@ impl Walker<'_> {
             return Ok(Some(End::Absent));
         };
         here.next.clone_from(&name);
+        here.leaf = self.todo.is_empty();
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let fd = match openat(&here.fd, name.as_slice(), flags, Mode::empty()) {
             Ok(fd) => fd,
@@ -218,6 +223,7 @@ impl Walker<'_> {
                 fd,
                 mount,
                 next: Vec::new(),
+                leaf: false,
             });
             return Ok(None);
         }
