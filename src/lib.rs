@@ -6,9 +6,10 @@
 //! (`tests/floors.rs` holds it):
 //!
 //! 0. `parse` bytes to values · 1. `sys` syscalls, the only unsafe · 2. `model`
-//!    the nouns · 3. `survey`, `who`, `examine` readers of host, processes, files ·
-//! 4. `judge`, `output` verdicts and records, pure · 5. `watch`, `selftest` the
-//!    loop and its proof · 6. `cli` what the person types.
+//!    the nouns, `reach` the ways to a root · 3. `survey`, `who`, `examine` readers
+//!    of host, processes, files · 4. `judge`, `output` verdicts and records, pure ·
+//! 5. `watch`, `selftest` the loop and its proof · 6. `config`, `error`, `cli`
+//!    what the person types.
 
 pub mod parse;
 
@@ -22,3 +23,11 @@ pub mod survey;
 pub mod who;
 
 pub mod judge;
+pub mod output;
+
+pub mod watch;
+
+pub mod config;
+pub mod error;
+
+pub mod cli;
