@@ -13,3 +13,9 @@
 pub mod parse;
 
 pub mod model;
+
+pub mod error;
+
+pub mod config;
+
+pub mod cli;
