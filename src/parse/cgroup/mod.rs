@@ -9,6 +9,7 @@
 //!
 //! Refuses to guess: no file is read, and what the text cannot tell stays open.
 
+mod names;
 mod path;
 mod runtime;
 mod shape;

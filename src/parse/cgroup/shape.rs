@@ -48,12 +48,8 @@ fn groups(text: &[u8], dash: u8) -> bool {
 
 /// A container of Fargate: 32 hex digits, `-`, a decimal number.
 pub fn fargate(text: &[u8]) -> bool {
-    text.split_at_checked(32).is_some_and(|(task, rest)| {
-        hex(task)
-            && rest
-                .strip_prefix(b"-")
-                .is_some_and(|number| decimal(number))
-    })
+    text.split_at_checked(32)
+        .is_some_and(|(task, rest)| hex(task) && rest.strip_prefix(b"-").is_some_and(decimal))
 }
 
 /// A build of BuildKit: 25 letters and digits in base 36.
