@@ -13,3 +13,5 @@
 pub mod parse;
 
 pub mod model;
+
+pub mod survey;
