@@ -29,17 +29,26 @@ mod tests {
     use super::*;
 
     fn raw(text: &[u8]) -> Vec<Vec<u8>> {
-        entries(text, 100).into_iter().map(|entry| entry.raw).collect()
+        entries(text, 100)
+            .into_iter()
+            .map(|entry| entry.raw)
+            .collect()
     }
 
     #[test]
     fn blanks_newlines_and_colons_separate() {
-        assert_eq!(raw(b"/a.so /b.so\n/c.so:/d.so\t/e.so"), [b"/a.so", b"/b.so", b"/c.so", b"/d.so", b"/e.so"]);
+        assert_eq!(
+            raw(b"/a.so /b.so\n/c.so:/d.so\t/e.so"),
+            [b"/a.so", b"/b.so", b"/c.so", b"/d.so", b"/e.so"]
+        );
     }
 
     #[test]
     fn a_comment_ends_at_the_newline() {
-        assert_eq!(raw(b"# all of it\n/a.so#tail /x.so\n/b.so"), [b"/a.so", b"/b.so"]);
+        assert_eq!(
+            raw(b"# all of it\n/a.so#tail /x.so\n/b.so"),
+            [b"/a.so", b"/b.so"]
+        );
     }
 
     #[test]
