@@ -22,7 +22,9 @@ impl Cgroup {
         let mut made = Self {
             directories: Vec::new(),
         };
-        for root in hierarchies() {
+        // A cpuset of v1 takes no process before its cpus are set.
+        let usable = |root: &PathBuf| !root.ends_with("cpuset");
+        for root in hierarchies().into_iter().filter(usable) {
             let directory = root.join(path.trim_start_matches('/'));
             make(&directory)?;
             made.directories.push(directory);
@@ -53,17 +55,26 @@ pub fn remove_all(id: &str) {
     }
 }
 
-/// Pids of the processes whose cgroup path holds `id`.
+/// Removes a parent that a runtime made for its containers, where it is empty.
+pub fn remove_empty(name: &str) {
+    for root in hierarchies() {
+        let _ = fs::remove_dir(root.join(name));
+    }
+}
+
+/// Pids of the living processes whose cgroup path holds `id`.
 pub fn members(id: &str) -> Vec<i32> {
     pids()
         .filter(|pid| {
             let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-            text.contains(id)
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            text.contains(id) && !stat.contains(") Z ")
         })
         .filter_map(|pid| pid.parse().ok())
         .collect()
 }
 
+/// Where the hierarchies are mounted.
 fn hierarchies() -> Vec<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     mounts
@@ -71,10 +82,7 @@ fn hierarchies() -> Vec<PathBuf> {
         .filter_map(|line| {
             let mut words = line.split(' ').skip(1);
             let (point, kind) = (words.next()?, words.next()?);
-            let options = words.next()?;
-            // A cpuset of v1 takes no process before its cpus are set.
-            let usable = kind == "cgroup2" || (kind == "cgroup" && !options.contains("cpuset"));
-            usable.then(|| PathBuf::from(point))
+            kind.starts_with("cgroup").then(|| PathBuf::from(point))
         })
         .collect()
 }

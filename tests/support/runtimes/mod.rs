@@ -38,6 +38,15 @@ pub trait Runtime {
     }
 }
 
+/// Cgroups under which the runtimes put their containers.
+const PARENTS: &[&str] = &[
+    "docker",
+    "libpod_parent/conmon",
+    "libpod_parent",
+    "default",
+    "ldwt",
+];
+
 /// IDs handed out, so that nothing of them outlives the test.
 #[derive(Default)]
 pub struct Ids(RefCell<Vec<String>>);
@@ -54,10 +63,11 @@ impl Drop for Ids {
         for id in self.0.borrow().iter() {
             cgroup::remove_all(id);
             let left = cgroup::members(id);
-            assert!(
-                left.is_empty() || std::thread::panicking(),
-                "{id}: processes {left:?}"
-            );
+            let quiet = left.is_empty() || std::thread::panicking();
+            assert!(quiet, "{id}: processes {left:?}");
+        }
+        for parent in PARENTS {
+            cgroup::remove_empty(parent);
         }
     }
 }

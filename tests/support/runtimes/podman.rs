@@ -26,11 +26,10 @@ impl Podman {
         let limits = r#"default_ulimits=["nofile=1024:1024","nproc=4096:4096"]"#;
         let config = format!("[containers]\n{limits}\n");
         fs::write(scratch.join("containers.conf"), config).unwrap();
-        fs::write(
-            scratch.join("storage.conf"),
-            "[storage]\ndriver=\"overlay\"\n",
-        )
-        .unwrap();
+        let (root, run) = (scratch.join("root"), scratch.join("run"));
+        let storage =
+            format!("[storage]\ndriver=\"overlay\"\ngraphroot={root:?}\nrunroot={run:?}\n");
+        fs::write(scratch.join("storage.conf"), storage).unwrap();
         let tar = scratch.join("image.tar");
         files.tar(&tar);
         let podman = Self {

@@ -101,7 +101,13 @@ impl Runtime for Runc {
             "{id} does not stop"
         );
         run(&mut self.runc(&["delete", id]));
-        umount2(&self.scratch.join(id).join("rootfs"), MntFlags::empty()).unwrap();
+        // A watcher may have the file open for a moment, but it must not hold it.
+        let rootfs = self.scratch.join(id).join("rootfs");
+        let gone = || umount2(&rootfs, MntFlags::empty()).is_ok();
+        assert!(
+            wait_until(Duration::from_secs(2), gone),
+            "{id} stays mounted"
+        );
     }
 
     fn start(&self, id: &str) {
