@@ -5,3 +5,5 @@
 pub mod file;
 pub mod runtime;
 pub mod whois;
+
+pub use self::runtime::{Owner, Readers, owner};

@@ -226,16 +226,20 @@ fn the_monitor_above_names_the_container() {
         (String::new(), None),
     ];
     for (cmdline, expected) in cases {
-        let proc_root = proc_with(&[
-            ("100/cgroup", "0::/\n"),
-            ("100/stat", "100 (a) b) S 60 1 1"),
-            ("60/status", "Name:\tsh\nPPid:\t50\n"),
-            ("50/cmdline", &cmdline),
-        ]);
-        let found = ask(&proc_root);
+        let found = below_monitor(&cmdline);
         let found = found.container_id.as_deref().zip(found.runtime);
         assert_eq!(found, expected, "{cmdline:?}");
     }
+}
+
+/// Asks about the grandchild of a process with this command line.
+fn below_monitor(cmdline: &str) -> Whois {
+    ask(&proc_with(&[
+        ("100/cgroup", "0::/\n"),
+        ("100/stat", "100 (a) b) S 60 1 1"),
+        ("60/status", "Name:\tsh\nPPid:\t50\n"),
+        ("50/cmdline", cmdline),
+    ]))
 }
 
 #[test]
