@@ -243,6 +243,25 @@ fn below_monitor(cmdline: &str) -> Whois {
 }
 
 #[test]
+fn a_container_in_any_namespace_of_containerd_has_the_name_of_its_cgroup() {
+    let layers = "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/2/fs";
+    let table = format!("9 8 0:70 / / rw - overlay overlay rw,lowerdir={layers}\n");
+    let ask = |status: &str| {
+        ask(&proc_with(&[
+            ("100/cgroup", "0::/example/redis\n"),
+            ("100/mountinfo", &table),
+            ("100/status", status),
+        ]))
+    };
+    let expected = Whois {
+        container_id: Some("redis".into()),
+        runtime: Some(Runtime::Containerd),
+    };
+    assert_eq!(ask("NSpid:\t100\t1\n"), expected);
+    assert_eq!(ask("NSpid:\t100\n"), Whois::default());
+}
+
+#[test]
 fn helpers_of_a_runtime_are_named_but_in_no_container() {
     let text = format!("0::/machine.slice/libpod-conmon-{A}.scope\n");
     let found = ask(&proc_with(&[
