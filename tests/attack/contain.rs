@@ -1,0 +1,58 @@
+//! Makes and enters the hand-made containers of `tests/support/overlay.rs`.
+//!
+//! `attack contain MERGED CGROUP… -- ARGV` joins the cgroups, takes MERGED as root of
+//! a private mount namespace and runs ARGV there; `attack enter PID CGROUP… -- ARGV`
+//! joins the cgroups, enters the mount namespace of PID and runs ARGV.
+
+use std::env::set_current_dir;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{Error, Result};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::unistd::pivot_root;
+
+/// Becomes the first process of a container whose root is `merged`.
+pub fn contain(merged: &Path, rest: &[OsString]) -> Result<()> {
+    let argv = join_cgroups(rest)?;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+    set_current_dir(merged)?;
+    // pivot_root(2): with "." twice the old root is stacked on the new one, and goes at once.
+    pivot_root(".", ".")?;
+    umount2(".", MntFlags::MNT_DETACH)?;
+    set_current_dir("/")?;
+    exec(argv)
+}
+
+/// Runs a program inside the container whose first process is `pid`.
+pub fn enter(pid: &str, rest: &[OsString]) -> Result<()> {
+    let namespace = File::open(format!("/proc/{pid}/ns/mnt"))?;
+    let argv = join_cgroups(rest)?;
+    setns(&namespace, CloneFlags::CLONE_NEWNS)?;
+    exec(argv)
+}
+
+/// Moves this process to each directory named before `--`; gives what follows it.
+fn join_cgroups(rest: &[OsString]) -> Result<&[OsString]> {
+    let mut parts = rest.splitn(2, |word| word == "--");
+    for directory in parts.next().unwrap_or_default() {
+        fs::write(PathBuf::from(directory).join("cgroup.procs"), "0")?;
+    }
+    parts
+        .next()
+        .ok_or_else(|| Error::other("no -- in the arguments"))
+}
+
+fn exec(argv: &[OsString]) -> Result<()> {
+    let (program, args) = argv
+        .split_first()
+        .ok_or_else(|| Error::other("nothing to run"))?;
+    // A container's environment is not the host's.
+    Err(Command::new(program).env_clear().args(args).exec())
+}

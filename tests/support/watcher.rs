@@ -1,0 +1,292 @@
+//! The product, started as a user starts it, and everything it says.
+//!
+//! Each record must be claimed by one expectation of the test; what is left over at
+//! the end and concerns the test's containers is a false alert.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use super::command::wait_until;
+use super::record::{Expect, is_about_the_file};
+use super::scratch::{Scratch, tag};
+use super::{program, record};
+
+/// Longest wait for a record that must come.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long silence is listened to before it counts as silence.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// A line of stdout.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// When it was read.
+    pub at: Instant,
+    /// The line.
+    pub raw: String,
+    /// The line as JSON.
+    pub value: Value,
+    claimed: bool,
+}
+
+#[derive(Default)]
+struct Said {
+    seen: Vec<Seen>,
+    broken: Vec<String>,
+    log: Vec<String>,
+    ended: bool,
+}
+
+type Shared = Arc<(Mutex<Said>, Condvar)>;
+
+/// A running `ldwatch run --json`.
+pub struct Watcher {
+    child: Child,
+    said: Shared,
+    ids: Vec<String>,
+    _scratch: Scratch,
+}
+
+impl Watcher {
+    /// Starts it with `config` added to a private configuration; returns when it is ready.
+    pub fn start(config: &str) -> Self {
+        let mut watcher = Self::spawn(config);
+        let stdout = watcher.child.stdout.take().expect("a pipe");
+        read_records(stdout, Arc::clone(&watcher.said));
+        watcher
+    }
+
+    /// The same, with a reader of stdout that goes away once it is ready.
+    pub fn start_unread(config: &str) -> Self {
+        let mut watcher = Self::spawn(config);
+        drop(watcher.child.stdout.take());
+        watcher
+    }
+
+    fn spawn(config: &str) -> Self {
+        let scratch = Scratch::new();
+        let path = scratch.join("ldwatch.toml");
+        let state = scratch.directory("state");
+        let status = scratch.join("status.json");
+        let own = format!("state-dir = {state:?}\nstatus-file = {status:?}\n{config}");
+        fs::write(&path, own).unwrap();
+        let mut child = Command::new(program::ldwatch())
+            .args(["run", "--json", "-c"])
+            .arg(&path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("ldwatch starts");
+        let said = Shared::default();
+        read_log(child.stderr.take().expect("a pipe"), Arc::clone(&said));
+        let mut watcher = Self {
+            child,
+            said,
+            ids: Vec::new(),
+            _scratch: scratch,
+        };
+        watcher.wait_ready();
+        watcher
+    }
+
+    fn wait_ready(&mut self) {
+        let said = Arc::clone(&self.said);
+        let child = &mut self.child;
+        let ready = wait_until(PATIENCE * 3, || {
+            let ready = lock(&said).log.iter().any(|l| l.contains("ldwatch ready"));
+            ready || child.try_wait().is_ok_and(|status| status.is_some())
+        });
+        let ended = child.try_wait().ok().flatten();
+        assert!(
+            ready && ended.is_none(),
+            "not ready ({ended:?}): {}",
+            self.log()
+        );
+    }
+
+    /// Names a container of this test: records that name it must be claimed.
+    pub fn mine(&mut self, id: &str) {
+        self.ids.push(id.to_owned());
+    }
+
+    /// Waits for an unclaimed record that fits, and claims it.
+    pub fn claim(&self, what: &str, fits: impl Fn(&Seen) -> bool) -> Result<Seen, String> {
+        let end = Instant::now() + PATIENCE;
+        let mut said = lock(&self.said);
+        loop {
+            if let Some(seen) = said.seen.iter_mut().find(|s| !s.claimed && fits(s)) {
+                seen.claimed = true;
+                return Ok(seen.clone());
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || said.ended {
+                drop(said);
+                let others = self.unclaimed().join("\n  ");
+                return Err(format!("no record: {what}; unclaimed:\n  {others}"));
+            }
+            let waited = self.said.1.wait_timeout(said, left);
+            said = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Claims the record about this act and holds it against what it must say.
+    ///
+    /// With a nonce the record is found by it, so a wrong container is told as such;
+    /// without one by the container and the kind.
+    pub fn expect(&self, expect: &Expect<'_>) -> Result<Seen, String> {
+        let seen = self.claim(&format!("{expect:?}"), |seen| match expect.nonce {
+            Some(nonce) => record::carries(&seen.value, nonce),
+            None => {
+                record::text(&seen.value, "container.id") == expect.container
+                    && record::text(&seen.value, "event.kind") == expect.kind
+            }
+        })?;
+        let checked = expect.check(&seen.value);
+        checked.map_err(|wrong| format!("{wrong}: {}", seen.raw))?;
+        Ok(seen)
+    }
+
+    /// Lines about the file in this test's containers that nothing claimed, at this moment.
+    pub fn unclaimed(&self) -> Vec<String> {
+        let said = lock(&self.said);
+        let left = said.seen.iter().filter(|seen| !seen.claimed);
+        left.filter(|seen| self.concerns(seen))
+            .map(|seen| seen.raw.clone())
+            .chain(said.broken.iter().cloned())
+            .collect()
+    }
+
+    /// The same after a moment of listening, as an error when there is any.
+    pub fn nothing_else(&self) -> Result<(), String> {
+        thread::sleep(QUIET);
+        let left = self.unclaimed();
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(format!("more than expected:\n  {}", left.join("\n  ")))
+    }
+
+    /// No alert is left unclaimed after a moment; lesser records (`present`) may be.
+    pub fn no_alert(&self) -> Result<(), String> {
+        thread::sleep(QUIET);
+        let said = lock(&self.said);
+        let left = said.seen.iter().filter(|seen| !seen.claimed);
+        let alerts: Vec<&str> = left
+            .filter(|seen| record::is_alert(&seen.value) && self.concerns(seen))
+            .map(|seen| seen.raw.as_str())
+            .collect();
+        if alerts.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "alerts that nothing called for:\n  {}",
+            alerts.join("\n  ")
+        ))
+    }
+
+    /// After a failure was told: what came of it is not told again.
+    pub fn pass_over(&self) {
+        thread::sleep(QUIET);
+        for seen in &mut lock(&self.said).seen {
+            seen.claimed = true;
+        }
+    }
+
+    /// On a machine of its own (`LDWATCH_ALONE=1`) every record about the file counts;
+    /// elsewhere those that name a container, a path or a nonce of this test.
+    fn concerns(&self, seen: &Seen) -> bool {
+        let alone = std::env::var_os("LDWATCH_ALONE").is_some_and(|value| value == "1");
+        let named = || seen.raw.contains(&tag()) || self.ids.iter().any(|id| seen.raw.contains(id));
+        is_about_the_file(&seen.value) && (alone || named())
+    }
+
+    /// Its own log so far.
+    pub fn log(&self) -> String {
+        lock(&self.said).log.join("\n")
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"))
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        let child = &mut self.child;
+        wait_until(PATIENCE, || child.try_wait().is_ok_and(|s| s.is_some()));
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Asks it to end: exit 0, every line parsed, no panic, nothing left unclaimed.
+    pub fn stop(mut self) {
+        self.nothing_else()
+            .unwrap_or_else(|error| panic!("{error}"));
+        kill(self.pid(), Signal::SIGTERM).unwrap();
+        let status = self.ended().expect("it ends after SIGTERM");
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "signal {:?}: {}",
+            status.signal(),
+            self.log()
+        );
+        assert!(!self.log().contains("panicked"), "{}", self.log());
+        let left = self.unclaimed();
+        assert!(left.is_empty(), "told while ending: {left:?}");
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("log of ldwatch:\n{}", self.log());
+        }
+    }
+}
+
+fn lock(said: &Shared) -> MutexGuard<'_, Said> {
+    said.0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read_records(stdout: impl Read + Send + 'static, said: Shared) {
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
+            let at = Instant::now();
+            let raw = String::from_utf8_lossy(&line).into_owned();
+            let mut guard = lock(&said);
+            match serde_json::from_slice(&line) {
+                Ok(value) => guard.seen.push(Seen {
+                    at,
+                    raw,
+                    value,
+                    claimed: false,
+                }),
+                Err(error) => guard.broken.push(format!("not JSON ({error}): {raw}")),
+            }
+            said.1.notify_all();
+        }
+        lock(&said).ended = true;
+        said.1.notify_all();
+    });
+}
+
+fn read_log(stderr: impl Read + Send + 'static, said: Shared) {
+    thread::spawn(move || {
+        for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+            let text = String::from_utf8_lossy(&line).into_owned();
+            lock(&said).log.push(text);
+            said.1.notify_all();
+        }
+    });
+}
