@@ -27,6 +27,8 @@ pub mod output;
 
 pub mod watch;
 
+pub mod selftest;
+
 pub mod config;
 pub mod error;
 
