@@ -131,13 +131,6 @@ pub enum Error {
         /// The bad news in one sentence.
         text: String,
     },
-
-    /// The verb is known, and this build does not hold it.
-    #[error("`{verb}` is not available in this build")]
-    Absent {
-        /// The verb.
-        verb: &'static str,
-    },
 }
 
 impl Error {
@@ -150,12 +143,14 @@ impl Error {
             Self::Privilege { .. } => EXIT_NOPERM,
             Self::NoRung { .. } => EXIT_UNAVAILABLE,
             Self::Finding { .. } => EXIT_FINDING,
-            Self::Failed { .. } | Self::ReaderGone { .. } | Self::Absent { .. } => EXIT_FAILURE,
+            Self::Failed { .. } | Self::ReaderGone { .. } => EXIT_FAILURE,
         }
     }
 }
 
-fn shown(text: &str) -> String {
+/// Text from elsewhere as it may be shown: escaped and bounded.
+#[must_use]
+pub fn shown(text: &str) -> String {
     escape(text.as_bytes(), LONGEST).shown.into_owned()
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::cli::look::survey;
 use crate::cli::outlet::load;
 use crate::cli::{args, say};
-use crate::error::{Error, escape};
+use crate::error::{Error, shown};
 use crate::examine::file::{Look, look};
 use crate::output::words::{image, short_id};
 use crate::watch::jobs::Subject;
@@ -75,7 +75,7 @@ fn table(subjects: &[Subject]) -> String {
     ];
     for subject in subjects {
         let container = &subject.container;
-        let word = |word: Option<&str>| escape(word.unwrap_or("-")).into_owned();
+        let word = |word: Option<&str>| shown(word.unwrap_or("-"));
         rows.push([
             word(container.id.as_deref().map(short_id)),
             word(container.name.as_deref()),

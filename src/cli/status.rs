@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::cli::outlet::load;
 use crate::cli::{args, say};
-use crate::error::{Error, escape};
+use crate::error::{Error, shown};
 use crate::watch::status::Status;
 
 /// Reads the status file and shows it.
@@ -43,7 +43,7 @@ fn page(status: &Status) -> String {
     let _ = writeln!(
         page,
         "ldwatch {}  pid {}  {state}  up {} s",
-        escape(&status.version),
+        shown(&status.version),
         status.pid,
         status.uptime
     );
@@ -96,8 +96,8 @@ fn page(status: &Status) -> String {
         let _ = writeln!(
             page,
             "  {}: {}",
-            escape(id),
-            escape(&container.gaps.join("; "))
+            shown(id),
+            shown(&container.gaps.join("; "))
         );
     }
     page

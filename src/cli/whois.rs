@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::cli::say;
-use crate::error::{Error, escape};
+use crate::error::{Error, shown};
 use crate::survey::whois::whois;
 
 /// Asks the files below `proc_root` and nothing else.
@@ -30,7 +30,7 @@ pub fn run(pid: i32, proc_root: Option<&Path>, as_json: bool) -> Result<(), Erro
     say(&match (answer.container_id, runtime) {
         (Some(id), runtime) => format!(
             "{} ({})\n",
-            escape(&id),
+            shown(&id),
             runtime.unwrap_or("unknown runtime")
         ),
         (None, Some(runtime)) => format!("no container ID ({runtime})\n"),

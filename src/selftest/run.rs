@@ -3,10 +3,10 @@
 //! The watcher runs on a thread of this process, the attacks in processes of their
 //! own, so that pid, cgroup and exit are as real as they get.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,9 @@ pub const VERB: &str = "selftest-attack";
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a preparation is given to be told, too.
 const CALM: Duration = Duration::from_millis(120);
+
+/// Longest life of the container's init; it is killed at the end of the test.
+const LIFETIME: Duration = Duration::from_secs(300);
 
 /// What came of one attack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +76,7 @@ impl Outlet for Collect {
 pub fn run(options: Options) -> io::Result<Vec<Row>> {
     let mut sandbox = Sandbox::enter()?;
     sandbox.make_cgroups();
+    let mut init = start(&sandbox, 0, "init", "")?;
     let (send, records) = unbounded();
     let watch = Watch::new(options, Box::new(Collect(send)))?;
     let watcher = thread::Builder::new()
@@ -86,6 +90,8 @@ pub fn run(options: Options) -> io::Result<Vec<Row>> {
     let rows = (0..ATTACKS.len())
         .filter_map(|index| Some(row(&sandbox, index, ATTACKS.get(index)?, &records)))
         .collect();
+    init.kill()?;
+    init.wait()?;
     nix::sys::signal::raise(nix::sys::signal::Signal::SIGTERM)?;
     let _ = watcher.join();
     Ok(rows)
@@ -153,15 +159,7 @@ fn is_told(sandbox: &Sandbox, action: Action, finding: &Finding) -> bool {
 
 /// Runs this program as the attacker, and waits for its end.
 fn spawn(sandbox: &Sandbox, index: usize, step: &str, nonce: &str) -> io::Result<()> {
-    let output = Command::new("/proc/self/exe")
-        .arg(VERB)
-        .args([&index.to_string(), step, nonce])
-        .arg(sandbox.merged())
-        .args(sandbox.cgroups())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .output()?;
+    let output = start(sandbox, index, step, nonce)?.wait_with_output()?;
     if output.status.success() {
         return Ok(());
     }
@@ -169,9 +167,30 @@ fn spawn(sandbox: &Sandbox, index: usize, step: &str, nonce: &str) -> io::Result
     let signal = output
         .status
         .signal()
-        .map(|signal| format!(" (signal {signal})"))
-        .unwrap_or_default();
-    Err(io::Error::other(format!("{why}{signal}")))
+        .map(|signal| format!(" (signal {signal})"));
+    Err(io::Error::other(format!(
+        "{why}{}",
+        signal.unwrap_or_default()
+    )))
+}
+
+/// Starts this program as a process of the container, and waits until it is in.
+fn start(sandbox: &Sandbox, index: usize, step: &str, nonce: &str) -> io::Result<Child> {
+    let mut child = Command::new("/proc/self/exe")
+        .arg(VERB)
+        .args([&index.to_string(), step, nonce])
+        .arg(sandbox.merged())
+        .args(sandbox.cgroups())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    if step == "init" {
+        // Its one byte, or the end of its output when it failed.
+        let mut byte = [0];
+        let _ = child.stdout.take().map(|mut stdout| stdout.read(&mut byte));
+    }
+    Ok(child)
 }
 
 /// The attacker: enters cgroups and root, and does one step of one attack. In a
@@ -196,6 +215,12 @@ pub fn attack(
         .get(index)
         .ok_or_else(|| io::Error::other("no such attack"))?;
     match step {
+        "init" => {
+            io::stdout().write_all(b".")?;
+            io::stdout().flush()?;
+            thread::sleep(LIFETIME);
+            Ok(())
+        }
         "prepare" => attack.prepare(nonce),
         _ => attack.act(nonce),
     }
