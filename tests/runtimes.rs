@@ -29,7 +29,7 @@ fn with<R: Runtime>(programs: &[&str], start: fn() -> Result<R, String>, scenari
     let Some(runtime) = gate::have(start()) else {
         return;
     };
-    let mut watcher = Watcher::start("");
+    let mut watcher = Watcher::start(&runtime.config());
     scenario(&runtime, &mut watcher);
     watcher.stop();
 }
