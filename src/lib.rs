@@ -6,10 +6,28 @@
 //! (`tests/floors.rs` holds it):
 //!
 //! 0. `parse` bytes to values · 1. `sys` syscalls, the only unsafe · 2. `model`
-//!    the nouns · 3. `survey`, `who`, `examine` readers of host, processes, files ·
-//! 4. `judge`, `output` verdicts and records, pure · 5. `watch`, `selftest` the
-//!    loop and its proof · 6. `cli` what the person types.
+//!    the nouns, `reach` the ways to a root · 3. `survey`, `who`, `examine` readers
+//!    of host, processes, files · 4. `judge`, `output` verdicts and records, pure ·
+//! 5. `watch`, `selftest` the loop and its proof · 6. `config`, `error`, `cli`
+//!    what the person types.
 
 pub mod parse;
 
+pub mod sys;
+
 pub mod model;
+pub mod reach;
+
+pub mod examine;
+pub mod survey;
+pub mod who;
+
+pub mod judge;
+pub mod output;
+
+pub mod watch;
+
+pub mod config;
+pub mod error;
+
+pub mod cli;

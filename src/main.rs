@@ -1,5 +1,5 @@
 //! The binary: everything it does is in the library, where tests reach it.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    ldwatch::cli::main()
 }

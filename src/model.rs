@@ -259,10 +259,41 @@ pub struct Writer {
     pub entity_id: Option<String>,
     /// Parents, nearest first, up to the container's init.
     pub parents: Vec<Ancestor>,
+    /// Mount namespace, by the inode number of its `/proc/PID/ns/mnt`.
+    pub mount_ns: Option<u64>,
     /// The container the writer is in, by its cgroup; `None`: not known.
     pub member: Option<Member>,
     /// Where the writer stands relative to the changed container.
     pub origin: Origin,
+}
+
+impl Writer {
+    /// A writer of whom nothing but perhaps the pid is known.
+    #[must_use]
+    pub fn unknown(pid: Option<i32>) -> Self {
+        Self {
+            pid,
+            vpid: None,
+            source: WriterSource::Unknown,
+            confirmed: false,
+            name: None,
+            executable: None,
+            args: Vec::new(),
+            args_truncated: false,
+            cwd: None,
+            real_uid: None,
+            uid: None,
+            gid: None,
+            capabilities: None,
+            start: None,
+            interactive: None,
+            entity_id: None,
+            parents: Vec::new(),
+            mount_ns: None,
+            member: None,
+            origin: Origin::Unknown,
+        }
+    }
 }
 
 /// Where a writer stands relative to the container whose file changed.

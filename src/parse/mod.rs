@@ -3,6 +3,7 @@
 
 pub mod cgroup;
 pub mod fanotify;
+pub mod fstype;
 pub mod mountinfo;
 pub mod preload;
 pub mod stat;

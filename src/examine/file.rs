@@ -1,0 +1,352 @@
+//! The preload file as the container sees it, at one moment.
+//!
+//! The content is hashed at every look: a second store through a dirty mapping
+//! and a same-size rewrite within one clock tick move no time stamp. Refuses to
+//! open anything but a regular file, and to read past its caps.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::{FileStat, Mode, SFlag};
+use sha2::{Digest, Sha256};
+
+use crate::model::{Content, FileKind, FileView, PRELOAD_PATH};
+use crate::parse::preload::entries;
+use crate::reach::{Reach, Root};
+use crate::sys::file::{attributes, birth, xattrs};
+use crate::sys::walk::{End, Found, Walk, open_dir, walk};
+
+/// Bytes hashed; what lies beyond is told as `truncated`. The loader reads the
+/// whole file, but a list of libraries is a few hundred bytes.
+const HASH_CAP: u64 = 1024 * 1024;
+/// Libraries listed.
+const MAX_ENTRIES: usize = 64;
+
+/// What a look at the path gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    /// There is no such file.
+    Absent,
+    /// There is one.
+    File(Box<FileView>),
+    /// It could not be seen; in fixed words, why.
+    Blind(String),
+}
+
+/// Looks at the file below `reach`. `upper` is the container's writable layer as
+/// the host names it; `quote` bounds the content kept.
+#[must_use]
+pub fn look(reach: &Reach, upper: Option<&Path>, quote: usize) -> Look {
+    let root = match reach.open() {
+        Ok(root) => root,
+        Err(error) => return Look::Blind(format!("root: {error}")),
+    };
+    match root.walk(PRELOAD_PATH.as_bytes()) {
+        Ok(walk) => seen(&root, walk, upper, quote),
+        Err(error) => Look::Blind(format!("walk: {error}")),
+    }
+}
+
+fn seen(root: &Root, walk: Walk, upper: Option<&Path>, quote: usize) -> Look {
+    let root_mount = walk.dirs.first().map(|dir| dir.mount);
+    let link = walk.link;
+    let mut view = match walk.end {
+        End::Absent => return Look::Absent,
+        End::Untrusted { mount } => {
+            return Look::Blind(format!(
+                "{} is not asked (mount {mount})",
+                root.type_of(mount)
+            ));
+        }
+        End::Dangling(stat) => {
+            let content = Err("the link leads to no file".to_owned());
+            FileView {
+                kind: FileKind::Symlink,
+                ..facts(&stat, content)
+            }
+        }
+        End::Found(found) => found_view(&found, root_mount, quote),
+    };
+    view.target = link;
+    view.in_upper = match view.mounted {
+        None => upper.and_then(in_upper),
+        Some(_) => None,
+    };
+    Look::File(Box::new(view))
+}
+
+fn found_view(found: &Found, root_mount: Option<u64>, quote: usize) -> FileView {
+    let mounted = (Some(found.mount) != root_mount).then_some(found.mount);
+    let kind = kind_of(found.stat.st_mode);
+    if kind != FileKind::Regular {
+        let view = facts(&found.stat, Err("not a regular file".to_owned()));
+        return FileView {
+            kind,
+            mounted,
+            ..view
+        };
+    }
+    let file = match reopen(&found.fd) {
+        Ok(file) => file,
+        Err(error) => {
+            let view = facts(&found.stat, Err(format!("open: {error}")));
+            return FileView {
+                kind,
+                mounted,
+                ..view
+            };
+        }
+    };
+    let content = read(&file, quote).map_err(|error| format!("read: {error}"));
+    FileView {
+        kind,
+        mounted,
+        created: birth(file.as_fd()),
+        attributes: attributes(file.as_fd()),
+        xattrs: xattr_digest(&file),
+        ..facts(&found.stat, content)
+    }
+}
+
+/// The facts every object has; the rest is empty.
+fn facts(stat: &FileStat, content: Result<Content, String>) -> FileView {
+    FileView {
+        kind: kind_of(stat.st_mode),
+        device: stat.st_dev,
+        inode: stat.st_ino,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        mode: stat.st_mode,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        links: stat.st_nlink,
+        mtime: time(stat.st_mtime, stat.st_mtime_nsec),
+        ctime: time(stat.st_ctime, stat.st_ctime_nsec),
+        created: None,
+        attributes: Vec::new(),
+        xattrs: None,
+        target: None,
+        mounted: None,
+        in_upper: None,
+        content,
+    }
+}
+
+fn kind_of(mode: u32) -> FileKind {
+    match SFlag::from_bits_truncate(mode & SFlag::S_IFMT.bits()) {
+        SFlag::S_IFDIR => FileKind::Directory,
+        SFlag::S_IFLNK => FileKind::Symlink,
+        SFlag::S_IFIFO => FileKind::Fifo,
+        SFlag::S_IFSOCK => FileKind::Socket,
+        SFlag::S_IFCHR => FileKind::CharDevice,
+        SFlag::S_IFBLK => FileKind::BlockDevice,
+        _ => FileKind::Regular,
+    }
+}
+
+/// A time stamp of the filesystem; one before 1970 or out of range is the epoch.
+fn time(seconds: i64, nanos: i64) -> SystemTime {
+    let since = u64::try_from(seconds).unwrap_or(0);
+    let nanos = u32::try_from(nanos).unwrap_or(0);
+    SystemTime::UNIX_EPOCH
+        .checked_add(Duration::new(since, nanos))
+        .unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// Opens for reading what a walk found, through its descriptor: the very object,
+/// whatever the path names by now. Never blocks (`O_NONBLOCK`: leases).
+fn reopen(object: &OwnedFd) -> io::Result<File> {
+    let path = format!("/proc/self/fd/{}", object.as_raw_fd());
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    Ok(File::from(open(path.as_str(), flags, Mode::empty())?))
+}
+
+fn read(file: &File, quote: usize) -> io::Result<Content> {
+    let mut bytes = Vec::new();
+    // One byte more than the cap tells whether there is more.
+    file.take(HASH_CAP + 1).read_to_end(&mut bytes)?;
+    let cap = usize::try_from(HASH_CAP).unwrap_or(usize::MAX);
+    let truncated = bytes.len() > cap;
+    bytes.truncate(cap);
+    let sha256 = Sha256::digest(&bytes).into();
+    let entries = entries(&bytes, MAX_ENTRIES);
+    bytes.truncate(quote);
+    bytes.shrink_to_fit();
+    Ok(Content {
+        head: bytes,
+        sha256,
+        truncated,
+        entries,
+    })
+}
+
+fn xattr_digest(file: &File) -> Option<[u8; 32]> {
+    let found = xattrs(file.as_fd());
+    if found.is_empty() {
+        return None;
+    }
+    let mut digest = Sha256::new();
+    for (name, value) in found {
+        digest.update(name);
+        digest.update([0]);
+        digest.update(value.len().to_le_bytes());
+        digest.update(value);
+    }
+    Some(digest.finalize().into())
+}
+
+/// The path exists in the writable layer and is no whiteout (a character device
+/// 0:0, overlayfs documentation, "whiteouts and opaque directories").
+fn in_upper(upper: &Path) -> Option<bool> {
+    let root = open_dir(upper).ok()?;
+    let walk = walk(root.as_fd(), PRELOAD_PATH.as_bytes(), &mut |_| false).ok()?;
+    Some(match walk.end {
+        _ if walk.link.is_some() => true,
+        End::Found(found) => {
+            kind_of(found.stat.st_mode) != FileKind::CharDevice || found.stat.st_rdev != 0
+        }
+        End::Dangling(_) => true,
+        End::Absent | End::Untrusted { .. } => false,
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::sys::walk::mount_id;
+
+    struct Tree(tempfile::TempDir, Reach);
+
+    fn tree() -> Tree {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("etc")).unwrap();
+        let mount = mount_id(open_dir(dir.path()).unwrap().as_fd()).unwrap();
+        let reach = Reach {
+            host: Some((dir.path().to_owned(), mount)),
+            init: None,
+        };
+        Tree(dir, reach)
+    }
+
+    impl Tree {
+        fn path(&self, name: &str) -> std::path::PathBuf {
+            self.0.path().join(name)
+        }
+
+        fn look(&self) -> Look {
+            look(&self.1, None, 16)
+        }
+
+        fn file(&self) -> FileView {
+            match self.look() {
+                Look::File(view) => *view,
+                other => panic!("no file: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_regular_file_gives_content_hash_and_entries() {
+        let tree = tree();
+        fs::write(
+            tree.path("etc/ld.so.preload"),
+            "/tmp/a.so\n/tmp/b.so more\n",
+        )
+        .unwrap();
+        let view = tree.file();
+        let content = view.content.unwrap();
+        assert_eq!(content.head, b"/tmp/a.so\n/tmp/b");
+        assert_eq!(content.entries.len(), 3);
+        assert_eq!(
+            (view.kind, view.target, view.mounted, view.size),
+            (FileKind::Regular, None, None, 25)
+        );
+    }
+
+    #[test]
+    fn no_file_and_no_etc_are_absent() {
+        let tree = tree();
+        assert_eq!(tree.look(), Look::Absent);
+        fs::remove_dir(tree.path("etc")).unwrap();
+        assert_eq!(tree.look(), Look::Absent);
+    }
+
+    #[test]
+    fn a_link_is_followed_below_the_root_only() {
+        let tree = tree();
+        fs::create_dir(tree.path("opt")).unwrap();
+        fs::write(tree.path("opt/x"), "/inside.so\n").unwrap();
+        symlink("/../../../opt/x", tree.path("etc/ld.so.preload")).unwrap();
+        let view = tree.file();
+        assert_eq!(view.content.unwrap().head, b"/inside.so\n");
+        assert_eq!(view.target.unwrap(), b"/../../../opt/x");
+    }
+
+    #[test]
+    fn a_link_out_of_the_root_finds_nothing_of_the_host() {
+        let tree = tree();
+        symlink(
+            "../../../../../../etc/passwd",
+            tree.path("etc/ld.so.preload"),
+        )
+        .unwrap();
+        let view = tree.file();
+        assert_eq!(view.kind, FileKind::Symlink);
+        assert!(view.content.is_err());
+    }
+
+    #[test]
+    fn links_in_a_circle_end() {
+        let tree = tree();
+        symlink("ld.so.preload", tree.path("etc/ld.so.preload")).unwrap();
+        assert_eq!(tree.file().kind, FileKind::Symlink);
+    }
+
+    #[test]
+    fn a_fifo_is_told_and_never_opened() {
+        let tree = tree();
+        nix::unistd::mkfifo(&tree.path("etc/ld.so.preload"), Mode::S_IRWXU).unwrap();
+        assert_eq!(tree.file().kind, FileKind::Fifo);
+    }
+
+    #[test]
+    fn etc_may_itself_be_a_link() {
+        let tree = tree();
+        fs::rename(tree.path("etc"), tree.path("real")).unwrap();
+        fs::write(tree.path("real/ld.so.preload"), "x").unwrap();
+        symlink("/real", tree.path("etc")).unwrap();
+        assert_eq!(tree.file().content.unwrap().head, b"x");
+    }
+
+    #[test]
+    fn a_sparse_giant_is_read_up_to_the_cap() {
+        let tree = tree();
+        let file = fs::File::create(tree.path("etc/ld.so.preload")).unwrap();
+        file.set_len(64 << 30).unwrap();
+        let content = tree.file().content.unwrap();
+        assert!(content.truncated);
+        assert_eq!(content.head.len(), 16);
+    }
+
+    #[test]
+    fn the_writable_layer_is_told_from_the_image() {
+        let tree = tree();
+        fs::write(tree.path("etc/ld.so.preload"), "x").unwrap();
+        let upper = tempfile::tempdir().unwrap();
+        let seen = |reach| match look(reach, Some(upper.path()), 16) {
+            Look::File(view) => view.in_upper,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(seen(&tree.1), Some(false));
+        fs::create_dir(upper.path().join("etc")).unwrap();
+        fs::write(upper.path().join("etc/ld.so.preload"), "x").unwrap();
+        assert_eq!(seen(&tree.1), Some(true));
+    }
+}

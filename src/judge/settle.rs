@@ -1,0 +1,170 @@
+//! One act, one alert (DESIGN §7, "Settling").
+//!
+//! A shell's `echo > file` is create, write, close. Triggers of one writer are
+//! gathered until the file is closed or renamed into place, or until a deadline
+//! when it is held open or the act has no close. A writer that keeps writing to a
+//! file it holds open is told again at growing intervals, not at every deadline.
+//! Time comes in as a value.
+
+use std::time::{Duration, Instant};
+
+use crate::sys::fanotify::mask;
+
+/// Longest interval between two tellings of one writer that holds the file open.
+const MAX_HOLD: Duration = Duration::from_secs(1);
+/// Bits after which nothing more of the act is to come.
+const COMPLETE: u64 = mask::CLOSE_WRITE | mask::MOVED_TO;
+
+/// Triggers of one writer that belong together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Act {
+    /// `FAN_*` bits of all triggers.
+    pub mask: u64,
+    /// Pid the kernel gave; `None`: unknown.
+    pub pid: Option<i32>,
+    /// When the first trigger was read.
+    pub first: Instant,
+    /// Number of triggers gathered.
+    pub triggers: u64,
+    /// Only closes what an earlier act of the same writer already told.
+    pub closing: bool,
+}
+
+/// What one root filesystem has pending.
+#[derive(Debug, Default)]
+pub struct Settle {
+    pending: Option<(Act, Instant)>,
+    /// The writer last told at a deadline, and the interval it has reached.
+    holder: Option<(Option<i32>, Duration)>,
+}
+
+impl Settle {
+    /// Takes a trigger. Returns an earlier act of another writer, which is
+    /// thereby over.
+    pub fn trigger(
+        &mut self,
+        now: Instant,
+        pid: Option<i32>,
+        seen: u64,
+        settle: Duration,
+    ) -> Option<Act> {
+        let earlier = match &self.pending {
+            Some((act, _)) if act.pid != pid => self.pending.take().map(|(act, _)| act),
+            _ => None,
+        };
+        let wait = match self.holder {
+            Some((holder, interval)) if holder == pid => interval,
+            _ => settle,
+        };
+        let (act, _) = self.pending.get_or_insert_with(|| {
+            (
+                Act {
+                    mask: 0,
+                    pid,
+                    first: now,
+                    triggers: 0,
+                    closing: false,
+                },
+                now + wait,
+            )
+        });
+        act.mask |= seen;
+        act.triggers += 1;
+        earlier
+    }
+
+    /// The act that is over by now, if one is.
+    pub fn release(&mut self, now: Instant, settle: Duration) -> Option<Act> {
+        let (act, deadline) = self.pending.as_ref()?;
+        let complete = act.mask & COMPLETE != 0;
+        if !complete && now < *deadline {
+            return None;
+        }
+        let (mut act, _) = self.pending.take()?;
+        let held = self.holder.filter(|(holder, _)| *holder == act.pid);
+        if complete {
+            act.closing = held.is_some() && act.mask & !mask::CLOSE_WRITE == 0;
+            self.holder = None;
+        } else if act.mask & (mask::CREATE | mask::MODIFY) != 0 {
+            let interval = held
+                .map_or(settle, |(_, interval)| interval * 2)
+                .min(MAX_HOLD);
+            self.holder = Some((act.pid, interval));
+        }
+        Some(act)
+    }
+
+    /// When to ask `release` again.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.pending.as_ref().map(|(_, deadline)| *deadline)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const SETTLE: Duration = Duration::from_millis(5);
+    const A: Option<i32> = Some(10);
+    const B: Option<i32> = Some(11);
+
+    fn ms(start: Instant, after: u64) -> Instant {
+        start + Duration::from_millis(after)
+    }
+
+    #[test]
+    fn create_write_close_is_one_act() {
+        let (mut settle, start) = (Settle::default(), Instant::now());
+        for seen in [mask::CREATE, mask::MODIFY, mask::CLOSE_WRITE] {
+            assert_eq!(settle.release(start, SETTLE), None);
+            assert_eq!(settle.trigger(start, A, seen, SETTLE), None);
+        }
+        let act = settle.release(start, SETTLE).unwrap();
+        assert_eq!(act.mask, mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE);
+        assert_eq!((act.triggers, act.closing), (3, false));
+        assert_eq!(settle.deadline(), None);
+    }
+
+    #[test]
+    fn a_file_held_open_is_told_at_the_deadline() {
+        let (mut settle, start) = (Settle::default(), Instant::now());
+        settle.trigger(start, A, mask::MODIFY, SETTLE);
+        assert_eq!(settle.release(ms(start, 4), SETTLE), None);
+        assert_eq!(
+            settle.release(ms(start, 5), SETTLE).unwrap().mask,
+            mask::MODIFY
+        );
+    }
+
+    #[test]
+    fn the_close_of_what_was_told_is_marked_as_such() {
+        let (mut settle, start) = (Settle::default(), Instant::now());
+        settle.trigger(start, A, mask::CREATE, SETTLE);
+        settle.release(ms(start, 5), SETTLE).unwrap();
+        settle.trigger(ms(start, 9), A, mask::CLOSE_WRITE, SETTLE);
+        assert!(settle.release(ms(start, 9), SETTLE).unwrap().closing);
+        settle.trigger(ms(start, 10), A, mask::CLOSE_WRITE, SETTLE);
+        assert!(!settle.release(ms(start, 10), SETTLE).unwrap().closing);
+    }
+
+    #[test]
+    fn another_writer_ends_the_first_ones_act() {
+        let (mut settle, start) = (Settle::default(), Instant::now());
+        settle.trigger(start, A, mask::MODIFY, SETTLE);
+        let earlier = settle.trigger(start, B, mask::CREATE, SETTLE).unwrap();
+        assert_eq!((earlier.pid, earlier.mask), (A, mask::MODIFY));
+    }
+
+    #[test]
+    fn a_writer_that_never_stops_is_told_ever_less_often() {
+        let (mut settle, start) = (Settle::default(), Instant::now());
+        let mut told = 0;
+        for now in (0..10_000).map(|after| ms(start, after)) {
+            settle.trigger(now, A, mask::MODIFY, SETTLE);
+            told += u64::from(settle.release(now, SETTLE).is_some());
+        }
+        assert!((10..30).contains(&told), "{told}");
+    }
+}

@@ -1,0 +1,174 @@
+//! Records as Elastic Common Schema 8.17, one JSON object per line.
+//!
+//! Every field outside the one object `ldwatch` is a field of that schema, with its
+//! type: keywords are strings also where they are numbers, array fields are always
+//! arrays. Absent facts leave no field. A text that had to be escaped has its
+//! original as base64 in `ldwatch.raw`, under the full name of its field. Pure: the
+//! moment and the machine come in as values.
+
+mod container;
+mod file;
+mod finding;
+mod gap;
+mod object;
+mod ours;
+mod process;
+mod rule;
+
+use std::os::unix::ffi::OsStrExt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
+
+use crate::model::{Finding, Gap, Record};
+use crate::output::host::Host;
+use crate::output::time::rfc3339_or_epoch;
+use crate::output::words::{level, sentence};
+
+use object::Object;
+
+/// Version of the schema.
+pub const ECS_VERSION: &str = "8.17.0";
+/// `event.module` and `agent.type`.
+pub const MODULE: &str = "ldwatch";
+
+/// Turns records into ECS. Counts them: a hole in `event.sequence` is a record lost
+/// on the way.
+#[derive(Debug)]
+pub struct Ecs {
+    identity: String,
+    host: Map<String, Value>,
+    agent: Map<String, Value>,
+    alert_module: String,
+    sequence: u64,
+}
+
+impl Ecs {
+    /// For this machine. `alert_module` is the `event.module` of alerts, and of nothing
+    /// else: the prebuilt rule asks for its own.
+    #[must_use]
+    pub fn new(host: &Host, alert_module: &str) -> Self {
+        Self {
+            identity: [&host.id, &host.boot_id, &host.hostname]
+                .map(|id| id.as_deref().unwrap_or("-"))
+                .join(" "),
+            host: host_object(host).into_map(),
+            agent: agent_object(host).into_map(),
+            alert_module: alert_module.to_owned(),
+            sequence: 0,
+        }
+    }
+
+    /// The record as a JSON object; takes the next sequence number.
+    pub fn event(&mut self, record: &Record, now: SystemTime) -> Map<String, Value> {
+        self.sequence += 1;
+        let (at, mut root) = match record {
+            Record::Finding(finding) => (finding.at, self.finding(finding, now)),
+            Record::Gap(gap) => (gap.at, self.gap(gap, now)),
+        };
+        root.put("@timestamp", rfc3339_or_epoch(at));
+        root.put("ecs", one("version", ECS_VERSION));
+        root.put("message", sentence(record));
+        root.put("log", one("level", level(record).name()));
+        root.put("host", self.host.clone());
+        root.put("agent", self.agent.clone());
+        root.into_map()
+    }
+
+    /// Appends the record to `into` as one line; takes the next sequence number.
+    pub fn render(&mut self, record: &Record, now: SystemTime, into: &mut Vec<u8>) {
+        line(&self.event(record, now), into);
+    }
+
+    /// `event.id` of a finding: sorts by time, and is the same for the same finding, so
+    /// that a later record can refer to it and a repeated one can be told.
+    #[must_use]
+    pub fn event_id(&self, finding: &Finding) -> String {
+        let container = finding.container.id.as_deref().unwrap_or_default();
+        let place = [container.as_bytes(), finding.rootfs.as_os_str().as_bytes()];
+        self.id(finding.at, finding.change.action.name(), &place)
+    }
+
+    fn gap_id(&self, gap: &Gap) -> String {
+        let container = gap
+            .container
+            .as_ref()
+            .and_then(|known| known.id.as_deref())
+            .unwrap_or_default();
+        self.id(
+            gap.at,
+            gap.reason,
+            &[container.as_bytes(), gap.detail.as_bytes()],
+        )
+    }
+
+    /// A version 7 UUID whose random part is a digest of what the record is about.
+    fn id(&self, at: SystemTime, what: &str, about: &[&[u8]]) -> String {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut digest = Sha256::new();
+        for part in [
+            self.identity.as_bytes(),
+            what.as_bytes(),
+            &since.as_nanos().to_be_bytes(),
+        ]
+        .iter()
+        .chain(about)
+        {
+            digest.update(part.len().to_be_bytes());
+            digest.update(part);
+        }
+        let digest = digest.finalize();
+        let random: [u8; 10] =
+            std::array::from_fn(|at| digest.get(at).copied().unwrap_or_default());
+        let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let id: Uuid = Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+        id.to_string()
+    }
+}
+
+/// Appends `event` to `into` as one line.
+pub fn line(event: &Map<String, Value>, into: &mut Vec<u8>) {
+    // Writing a map with string keys into a Vec has no way to fail.
+    let _ = serde_json::to_writer(&mut *into, event);
+    into.push(b'\n');
+}
+
+fn one(key: &str, value: &str) -> Map<String, Value> {
+    let mut object = Object::default();
+    object.put(key, value);
+    object.into_map()
+}
+
+fn host_object(host: &Host) -> Object {
+    let mut os = Object::default();
+    os.put("type", "linux");
+    os.put_some("family", host.os.family.as_deref());
+    os.put_some("name", host.os.name.as_deref());
+    os.put_some("platform", host.os.platform.as_deref());
+    os.put_some("version", host.os.version.as_deref());
+    os.put_some("full", host.os.full.as_deref());
+    os.put_some("kernel", host.os.kernel.as_deref());
+    let mut boot = Object::default();
+    boot.put_some("id", host.boot_id.as_deref());
+    let mut object = Object::default();
+    object.put_some("name", host.name.as_deref());
+    object.put_some("hostname", host.hostname.as_deref());
+    object.put_some("id", host.id.as_deref());
+    object.put_some("architecture", host.architecture.as_deref());
+    object.put_some("pid_ns_ino", host.pid_ns_ino.as_deref());
+    object.nest("boot", boot);
+    object.nest("os", os);
+    object
+}
+
+fn agent_object(host: &Host) -> Object {
+    let mut object = Object::default();
+    object.put("type", MODULE);
+    object.put_some("id", host.agent_id.as_deref());
+    object.put_some("ephemeral_id", host.agent_ephemeral_id.as_deref());
+    object.put_some("name", host.agent_name.as_deref());
+    object.put_some("version", host.agent_version.as_deref());
+    object
+}

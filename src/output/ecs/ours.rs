@@ -1,0 +1,180 @@
+//! `ldwatch.*`: what the schema has no field for.
+
+use std::os::unix::ffi::OsStrExt;
+
+use crate::model::{Container, Content, Coverage, FileView, Finding, Writer};
+use crate::output::escape::{base64, escape, hex};
+
+use super::object::{Object, Twins};
+use super::{file, process};
+
+/// Longest content shown, in bytes; the twin holds all that was read.
+const CONTENT_CAP: usize = 8192;
+
+pub(super) fn finding(finding: &Finding, mut twins: Twins) -> Object {
+    let twins_of = &mut twins;
+    let mut object = Object::default();
+    object.put("detection", finding.detection.name());
+    object.put(
+        "rootfs",
+        twins_of.text("ldwatch.rootfs", finding.rootfs.as_os_str().as_bytes()),
+    );
+    object.put("folded", finding.folded);
+    object.put("repeat", finding.repeat);
+    object.put("gone", finding.file.is_none());
+    object.nest("coverage", coverage(&finding.coverage, twins_of));
+    object.nest("container", container(&finding.container, twins_of));
+    if let Some(view) = &finding.file {
+        object.nest("file", file::beyond(view, twins_of));
+    }
+    if let Some(content) = read(finding.file.as_ref()) {
+        put_content(&mut object, content);
+    }
+    if let Some(view) = &finding.before {
+        object.nest("previous", previous(view));
+    }
+    difference(&mut object, finding);
+    if let Some(who) = &finding.writer {
+        object.nest("writer", writer(who, twins_of));
+    }
+    object.nest("raw", twins.into_object());
+    object
+}
+
+/// `ldwatch.container`: how the container came to be known.
+pub(super) fn container(container: &Container, twins: &mut Twins) -> Object {
+    let mut object = Object::default();
+    object.put_some("source", container.source);
+    object.list("missing", container.missing.iter().copied());
+    object.put("build", container.build);
+    let in_pod = container
+        .pod
+        .as_ref()
+        .and_then(|pod| pod.container.as_deref());
+    object.put_some(
+        "name_in_pod",
+        in_pod.map(|name| twins.text("ldwatch.container.name_in_pod", name.as_bytes())),
+    );
+    object
+}
+
+fn coverage(coverage: &Coverage, twins: &mut Twins) -> Object {
+    let mut object = Object::default();
+    object.put("rung", coverage.rung.name());
+    object.list(
+        "gaps",
+        twins.texts(
+            "ldwatch.coverage.gaps",
+            coverage.gaps.iter().map(String::as_bytes),
+        ),
+    );
+    object
+}
+
+fn read(view: Option<&FileView>) -> Option<&Content> {
+    view?.content.as_ref().ok()
+}
+
+fn put_content(object: &mut Object, content: &Content) {
+    let text = escape(&content.head, CONTENT_CAP);
+    if text.altered {
+        object.put("content_base64", base64(&content.head));
+    }
+    object.put("content", text.shown.into_owned());
+    object.put("content_truncated", content.truncated);
+    object.list(
+        "entries",
+        content
+            .entries
+            .iter()
+            .map(|entry| self::entry(&entry.raw).into_map()),
+    );
+}
+
+fn entry(raw: &[u8]) -> Object {
+    let text = escape(raw, CONTENT_CAP);
+    let mut object = Object::default();
+    if text.altered {
+        object.put("raw_base64", base64(raw));
+    }
+    // A name without a slash is searched for, `$LIB` and the like are expanded: only
+    // what is left names a file as it stands.
+    if raw.starts_with(b"/") && !raw.contains(&b'$') {
+        object.put("path", text.shown.as_ref());
+    }
+    object.put("raw", text.shown.into_owned());
+    object
+}
+
+fn previous(view: &FileView) -> Object {
+    let mut object = Object::default();
+    object.put("inode", view.inode.to_string());
+    object.put("size", view.size);
+    object.put("mode", format!("{:04o}", view.mode & 0o7777));
+    object.put("uid", view.uid.to_string());
+    object.put("gid", view.gid.to_string());
+    if let Ok(content) = &view.content {
+        object.put("sha256", hex(&content.sha256));
+        put_content(&mut object, content);
+    }
+    object
+}
+
+/// Which libraries a change brought, and which it took away.
+fn difference(object: &mut Object, finding: &Finding) {
+    let entries = |view| {
+        read(view)
+            .map(|content| content.entries.as_slice())
+            .unwrap_or_default()
+    };
+    let (now, before) = (
+        entries(finding.file.as_ref()),
+        entries(finding.before.as_ref()),
+    );
+    let shown = |raw: &[u8]| escape(raw, CONTENT_CAP).shown.into_owned();
+    object.list(
+        "added",
+        now.iter()
+            .filter(|entry| !before.contains(entry))
+            .map(|entry| shown(&entry.raw)),
+    );
+    object.list(
+        "removed",
+        before
+            .iter()
+            .filter(|entry| !now.contains(entry))
+            .map(|entry| shown(&entry.raw)),
+    );
+}
+
+fn writer(writer: &Writer, twins: &mut Twins) -> Object {
+    let mut object = Object::default();
+    object.put("source", writer.source.name());
+    object.put("confirmed", writer.confirmed);
+    object.put("origin", writer.origin.name());
+    object.put("args_truncated", writer.args_truncated);
+    if let Some(member) = &writer.member {
+        let mut place = Object::default();
+        let id = member.id.as_deref();
+        place.put_some(
+            "id",
+            id.map(|id| twins.text("ldwatch.writer.container.id", id.as_bytes())),
+        );
+        place.put("runtime", member.runtime.name());
+        place.put_some("pod_uid", member.pod_uid.as_deref());
+        object.nest("container", place);
+    }
+    let lineage = if writer.confirmed {
+        "ancestors"
+    } else {
+        "hint_ancestors"
+    };
+    let at = |place: usize| format!("ldwatch.writer.{lineage}.{place}");
+    let parents = writer.parents.iter().enumerate();
+    let parents: Vec<_> = parents
+        .map(|(place, one)| process::ancestor(one, &at(place), twins).into_map())
+        .collect();
+    object.list(lineage, parents);
+    object.nest("hint", process::hint(writer, twins));
+    object
+}

@@ -1,0 +1,176 @@
+//! FLOOR 2: how to come to a container's root from outside, and how far the
+//! process may go there.
+//!
+//! Two ways lead in: the merged mount as the host sees it (there before the first
+//! process), and the root of the container's init (which also shows what the
+//! container mounted over it). Each is checked when it is opened: a mount point
+//! or a pid may be another's by now. Refuses to enter what `parse::fstype` does
+//! not trust.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use procfs::process::Process;
+
+use crate::parse::fstype::is_trusted;
+use crate::parse::mountinfo::by_id;
+use crate::parse::stat::stat;
+use crate::sys::walk::{Walk, mount_id, open_dir, walk};
+
+/// Largest mount table read for a trust question.
+const MAX_TABLE: u64 = 64 * 1024 * 1024;
+/// Largest `stat` line.
+const MAX_STAT: u64 = 4096;
+
+/// A process, named so that a reused pid is not taken for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProcessKey {
+    /// Pid on the host.
+    pub pid: i32,
+    /// Start time in clock ticks since boot.
+    pub start_ticks: u64,
+}
+
+/// The ways to one container's root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// Mount point and mount id in the host's namespace, where it is seen there.
+    pub host: Option<(PathBuf, u64)>,
+    /// The container's init, once known.
+    pub init: Option<ProcessKey>,
+}
+
+/// A root held open, and where its mount table is.
+#[derive(Debug)]
+pub struct Root {
+    fd: OwnedFd,
+    table: PathBuf,
+}
+
+impl Reach {
+    /// Opens the root: through the init when it still lives, else through the host.
+    ///
+    /// # Errors
+    /// The errno of the last way tried, or "another mount is there now".
+    pub fn open(&self) -> io::Result<Root> {
+        let through_init = self.init.map(open_init);
+        match (through_init, &self.host) {
+            (Some(Ok(root)), _) => Ok(root),
+            (_, Some((mountpoint, mount))) => open_host(mountpoint, *mount),
+            (Some(Err(error)), None) => Err(error),
+            (None, None) => Err(io::Error::from(io::ErrorKind::NotFound)),
+        }
+    }
+
+    /// Opens the root as the host sees it, without anything the container mounted.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn open_host(&self) -> io::Result<Root> {
+        match &self.host {
+            Some((mountpoint, mount)) => open_host(mountpoint, *mount),
+            None => self.open(),
+        }
+    }
+}
+
+fn open_host(mountpoint: &Path, mount: u64) -> io::Result<Root> {
+    let fd = open_dir(mountpoint)?;
+    if mount_id(fd.as_fd())? != mount {
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "another mount is there now",
+        ));
+    }
+    Ok(Root {
+        fd,
+        table: PathBuf::from("/proc/self/mountinfo"),
+    })
+}
+
+fn open_init(key: ProcessKey) -> io::Result<Root> {
+    let path = PathBuf::from(format!("/proc/{}/root", key.pid));
+    // The link itself is the way in, so it is followed; its target is a directory
+    // the kernel holds, no path is walked.
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let fd = open(&path, flags, Mode::empty())?;
+    // Checked afterwards: a process that is still the one meant was it then, too.
+    pinned(key)?;
+    Ok(Root {
+        fd,
+        table: PathBuf::from(format!("/proc/{}/mountinfo", key.pid)),
+    })
+}
+
+/// `/proc/PID` held open, when it is still the process meant.
+///
+/// # Errors
+/// `NotFound` when the process is gone or the pid is another's.
+pub fn pinned(key: ProcessKey) -> io::Result<Process> {
+    let gone = || io::Error::new(io::ErrorKind::NotFound, "the process is gone");
+    let process = Process::new(key.pid).map_err(|_| gone())?;
+    let line = read_of(&process, "stat", MAX_STAT).map_err(|_| gone())?;
+    match stat(&line) {
+        Some(stat) if stat.start_ticks == key.start_ticks => Ok(process),
+        _ => Err(gone()),
+    }
+}
+
+/// A file of a pinned `/proc/PID`, at most `limit` bytes of it.
+///
+/// # Errors
+/// The errno of open or read: the process may vanish at any moment.
+pub fn read_of(process: &Process, name: &str, limit: u64) -> io::Result<Vec<u8>> {
+    use std::io::Read;
+    let file = process.open_relative(name).map_err(io::Error::other)?;
+    let mut text = Vec::new();
+    file.take(limit).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+impl Root {
+    /// Walks to `path` below this root; mounts on the way are entered only when
+    /// their type is trusted.
+    ///
+    /// # Errors
+    /// As `sys::walk::walk`.
+    pub fn walk(&self, path: &[u8]) -> io::Result<Walk> {
+        let mut table: Option<Vec<u8>> = None;
+        walk(self.fd.as_fd(), path, &mut |mount| {
+            let text = table.get_or_insert_with(|| read_table(&self.table).unwrap_or_default());
+            by_id(text, mount).is_some_and(|mount| is_trusted(mount.fstype))
+        })
+    }
+
+    /// The root directory itself.
+    #[must_use]
+    pub fn fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    /// Filesystem type of a mount of this root's namespace, for a message.
+    #[must_use]
+    pub fn type_of(&self, mount: u64) -> String {
+        let text = read_table(&self.table).unwrap_or_default();
+        by_id(&text, mount).map_or_else(
+            || "unknown".to_owned(),
+            |mount| String::from_utf8_lossy(mount.fstype).into_owned(),
+        )
+    }
+}
+
+/// A mount table, bounded.
+///
+/// # Errors
+/// The errno of open or read.
+pub fn read_table(path: &Path) -> io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut text = Vec::new();
+    std::fs::File::open(path)?
+        .take(MAX_TABLE)
+        .read_to_end(&mut text)?;
+    Ok(text)
+}

@@ -1,0 +1,91 @@
+//! Bounded reading of the host's own files. All absolute paths are looked up below
+//! a root directory, so that a captured tree can stand in for the host. A runtime
+//! may be writing the file at this moment, or have left garbage: reading gives
+//! `None` then, and never blocks on what is no regular file.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Component, Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use serde_json::Value;
+
+/// Longest file that is read.
+const LIMIT: u64 = 1 << 20;
+/// Most entries of a directory that are looked at.
+const ENTRIES: usize = 16_384;
+
+/// The directory below which absolute paths are looked up.
+#[derive(Debug, Clone)]
+pub struct Root(PathBuf);
+
+impl Root {
+    /// Looks up below `path`; the host itself is `/`.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self(path.to_path_buf())
+    }
+
+    /// Where `path` is found. A `..` in it is dropped: it leads nowhere but up.
+    #[must_use]
+    pub fn at(&self, path: &Path) -> PathBuf {
+        let inner = path
+            .components()
+            .filter(|part| matches!(part, Component::Normal(_)));
+        let mut at = self.0.clone();
+        at.extend(inner);
+        at
+    }
+
+    /// The content of a regular file, when it is one and not longer than the limit.
+    #[must_use]
+    pub fn read(&self, path: &Path) -> Option<Vec<u8>> {
+        read_up_to(&self.at(path), LIMIT)
+    }
+
+    /// The content of a JSON file.
+    #[must_use]
+    pub fn json(&self, path: &Path) -> Option<Value> {
+        serde_json::from_slice(&self.read(path)?).ok()
+    }
+
+    /// The names in a directory, in no order; `None` when it cannot be read.
+    #[must_use]
+    pub fn names(&self, path: &Path) -> Option<Vec<OsString>> {
+        let entries = std::fs::read_dir(self.at(path)).ok()?;
+        Some(
+            entries
+                .take(ENTRIES)
+                .filter_map(|entry| Some(entry.ok()?.file_name()))
+                .collect(),
+        )
+    }
+
+    /// The directory exists.
+    #[must_use]
+    pub fn has_dir(&self, path: &Path) -> bool {
+        self.at(path).is_dir()
+    }
+}
+
+/// Reads a regular file of at most `limit` bytes. A symlink as the last component, a
+/// FIFO or a device is refused without waiting for anything.
+#[must_use]
+pub fn read_up_to(path: &Path, limit: u64) -> Option<Vec<u8>> {
+    let file = open(path)?;
+    let mut content = Vec::new();
+    file.take(limit + 1).read_to_end(&mut content).ok()?;
+    (u64::try_from(content.len()).ok()? <= limit).then_some(content)
+}
+
+fn open(path: &Path) -> Option<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path)
+        .ok()?;
+    file.metadata().ok()?.is_file().then_some(file)
+}

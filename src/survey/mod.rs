@@ -1,0 +1,10 @@
+//! FLOOR 3: readers of the host: which root filesystems exist, whose they are,
+//! and which container a process is in, from files alone. No runtime is asked,
+//! and none has to be alive.
+
+pub mod file;
+pub mod mounts;
+pub mod processes;
+pub mod runtime;
+pub mod sight;
+pub mod whois;

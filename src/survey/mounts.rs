@@ -1,0 +1,101 @@
+//! Which root filesystems a mount table shows.
+//!
+//! Every overlay mounted whole (its own root, not a directory of it) is a
+//! candidate: a container may be started by hand, so where it is mounted proves
+//! nothing. The same superblock mounted twice is one root filesystem. The host's
+//! own root is none.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use crate::parse::mountinfo::{Mount, mounts};
+
+/// An overlay in a mount table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverlayMount {
+    /// Mount id in that namespace.
+    pub mount: u64,
+    /// Device of the superblock.
+    pub device: (u32, u32),
+    /// Where it is mounted, in that namespace.
+    pub mountpoint: PathBuf,
+    /// Its writable layer, as the mounter named it; `None`: read-only.
+    pub upper: Option<PathBuf>,
+}
+
+/// The overlays of the host's table, in its order, and the number of lines that
+/// could not be read.
+#[must_use]
+pub fn overlays(table: &[u8]) -> (Vec<OverlayMount>, usize) {
+    let (all, unreadable) = mounts(table);
+    let found = all
+        .iter()
+        .filter(|mount| mount.is_overlay() && &*mount.root == b"/" && &*mount.mountpoint != b"/")
+        .map(overlay)
+        .collect();
+    (found, unreadable)
+}
+
+/// The mount that is `/` in a process's table: the last one there, since a later
+/// mount covers an earlier one.
+#[must_use]
+pub fn root(table: &[u8]) -> Option<(bool, OverlayMount)> {
+    let (all, _) = mounts(table);
+    let root = all.iter().rfind(|mount| &*mount.mountpoint == b"/")?;
+    Some((root.is_overlay() && &*root.root == b"/", overlay(root)))
+}
+
+fn overlay(mount: &Mount<'_>) -> OverlayMount {
+    OverlayMount {
+        mount: mount.id,
+        device: mount.device,
+        mountpoint: path(&mount.mountpoint),
+        upper: mount
+            .option(b"upperdir")
+            .map(|upper| path(&upper))
+            .filter(|upper| upper.is_absolute()),
+    }
+}
+
+fn path(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(OsString::from_vec(bytes.to_vec()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const TABLE: &[u8] = b"1 0 0:10 / / rw - overlay overlay rw,upperdir=/live\n\
+        46 1 0:39 / /d/overlay2/a/merged rw - overlay overlay rw,lowerdir=/l,upperdir=/d/overlay2/a/diff\n\
+        47 1 0:39 /etc /mnt/part rw - overlay overlay rw,lowerdir=/l\n\
+        48 1 8:1 / /boot rw - ext4 /dev/sda1 rw\n";
+
+    #[test]
+    fn whole_overlays_are_candidates_and_the_hosts_root_is_none() {
+        let (found, unreadable) = overlays(TABLE);
+        assert_eq!((found.len(), unreadable), (1, 0));
+        assert_eq!(found[0].mountpoint, Path::new("/d/overlay2/a/merged"));
+        assert_eq!(
+            found[0].upper.as_deref(),
+            Some(Path::new("/d/overlay2/a/diff"))
+        );
+    }
+
+    #[test]
+    fn the_last_mount_on_the_root_counts() {
+        let table =
+            b"9 1 8:1 / / rw - ext4 /dev/sda rw\n12 9 0:39 / / rw - overlay o rw,lowerdir=/l\n";
+        let (whole, root) = root(table).unwrap();
+        assert!(whole);
+        assert_eq!((root.mount, root.device), (12, (0, 39)));
+    }
+
+    #[test]
+    fn a_process_with_an_ordinary_root_has_no_overlay() {
+        assert!(!root(b"9 1 8:1 / / rw - ext4 /dev/sda rw\n").unwrap().0);
+    }
+}

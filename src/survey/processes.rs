@@ -1,0 +1,160 @@
+//! The containers' inits, from `/proc`: for each mount namespace other than the
+//! host's, the oldest process of each root in it.
+//!
+//! A process that unshared its namespace inside a container has the same root
+//! and a later start, so it never stands in for the init.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use crate::parse::stat::stat;
+use crate::reach::{ProcessKey, read_table};
+use crate::survey::mounts::{OverlayMount, root};
+use crate::who::process::mount_ns;
+
+/// A process that stands for a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Init {
+    /// The process.
+    pub key: ProcessKey,
+    /// Its mount namespace.
+    pub mount_ns: u64,
+    /// What is mounted as its root.
+    pub root: OverlayMount,
+    /// The root is an overlay, mounted whole.
+    pub overlay: bool,
+}
+
+/// What a scan remembers, so that the next one reads only what is new.
+#[derive(Debug, Default)]
+pub struct Inits {
+    /// Oldest process of each namespace, with what its table said.
+    known: HashMap<u64, Init>,
+}
+
+impl Inits {
+    /// Scans `proc_root` and gives the oldest process for each root device seen
+    /// in a namespace other than `host_ns`.
+    pub fn scan(&mut self, proc_root: &Path, host_ns: u64) -> HashMap<(u32, u32), Init> {
+        let oldest = oldest_by_namespace(proc_root, host_ns);
+        self.known
+            .retain(|namespace, init| oldest.get(namespace) == Some(&init.key));
+        for (&namespace, &key) in &oldest {
+            if !self.known.contains_key(&namespace)
+                && let Some(init) = read_init(proc_root, namespace, key)
+            {
+                self.known.insert(namespace, init);
+            }
+        }
+        let mut by_device: HashMap<(u32, u32), Init> = HashMap::new();
+        for init in self.known.values() {
+            let slot = by_device
+                .entry(init.root.device)
+                .or_insert_with(|| init.clone());
+            if init.key.start_ticks < slot.key.start_ticks {
+                slot.clone_from(init);
+            }
+        }
+        by_device
+    }
+}
+
+/// Start ticks tie within one tick (10 ms); the lower pid is then the elder.
+fn oldest_by_namespace(proc_root: &Path, host_ns: u64) -> HashMap<u64, ProcessKey> {
+    let mut oldest: HashMap<u64, ProcessKey> = HashMap::new();
+    let Ok(entries) = fs::read_dir(proc_root) else {
+        return oldest;
+    };
+    for entry in entries.flatten() {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
+            continue;
+        };
+        let Some(namespace) = mount_ns(&entry.path().join("ns/mnt")).filter(|&ns| ns != host_ns)
+        else {
+            continue;
+        };
+        let Some(stat) = fs::read(entry.path().join("stat"))
+            .ok()
+            .and_then(|line| stat(&line))
+        else {
+            continue;
+        };
+        let key = ProcessKey {
+            pid,
+            start_ticks: stat.start_ticks,
+        };
+        let slot = oldest.entry(namespace).or_insert(key);
+        if (key.start_ticks, key.pid) < (slot.start_ticks, slot.pid) {
+            *slot = key;
+        }
+    }
+    oldest
+}
+
+fn read_init(proc_root: &Path, namespace: u64, key: ProcessKey) -> Option<Init> {
+    let table = read_table(&proc_root.join(key.pid.to_string()).join("mountinfo")).ok()?;
+    let (overlay, root) = root(&table)?;
+    Some(Init {
+        key,
+        mount_ns: namespace,
+        root,
+        overlay,
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn process(proc_root: &Path, pid: i32, namespace: u64, start: u64, root: &str) {
+        let dir = proc_root.join(pid.to_string());
+        fs::create_dir_all(dir.join("ns")).unwrap();
+        symlink(format!("mnt:[{namespace}]"), dir.join("ns/mnt")).unwrap();
+        let line = format!("{pid} (x) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {start} 0 0\n");
+        fs::write(dir.join("stat"), line).unwrap();
+        fs::write(dir.join("mountinfo"), root).unwrap();
+    }
+
+    const OVERLAY: &str = "9 1 0:39 / / rw - overlay o rw,upperdir=/u\n";
+
+    #[test]
+    fn the_oldest_process_of_a_root_is_its_init() {
+        let dir = tempfile::tempdir().unwrap();
+        process(dir.path(), 50, 100, 7000, OVERLAY);
+        process(dir.path(), 40, 100, 7001, OVERLAY);
+        process(dir.path(), 30, 101, 9000, OVERLAY);
+        process(dir.path(), 20, 1, 10, OVERLAY);
+        let found = Inits::default().scan(dir.path(), 1);
+        assert_eq!(found.len(), 1);
+        let init = &found[&(0, 39)];
+        assert_eq!((init.key.pid, init.overlay), (50, true));
+    }
+
+    #[test]
+    fn a_table_is_read_once_and_again_when_the_init_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        process(dir.path(), 50, 100, 7000, OVERLAY);
+        let mut inits = Inits::default();
+        inits.scan(dir.path(), 1);
+        fs::write(dir.path().join("50/mountinfo"), "garbage").unwrap();
+        assert_eq!(inits.scan(dir.path(), 1).len(), 1);
+        fs::remove_dir_all(dir.path().join("50")).unwrap();
+        assert!(inits.scan(dir.path(), 1).is_empty());
+    }
+
+    #[test]
+    fn garbage_in_proc_is_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("77/ns")).unwrap();
+        fs::write(dir.path().join("12"), "x").unwrap();
+        assert!(Inits::default().scan(dir.path(), 1).is_empty());
+    }
+}

@@ -1,0 +1,165 @@
+//! Podman, Buildah and CRI-O: whoever stores by the library they share. The mount
+//! point is `<storage>/overlay/<layer>/merged`; `overlay-containers/containers.json`
+//! says whose layer it is. When that file cannot be read, the bundles of all
+//! containers are searched for the mount point.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::facts::{self, name_of, placed};
+use crate::model::Container;
+use crate::parse::cgroup::Runtime;
+use crate::survey::file::Root;
+
+const SOURCE: &str = "podman-files";
+/// Most bundles that are searched for a mount point.
+const BUNDLES: usize = 4096;
+
+/// The container whose root filesystem is mounted there.
+pub fn container(root: &Root, mountpoint: &Path) -> Option<Container> {
+    let layer = mountpoint
+        .parent()
+        .filter(|_| mountpoint.ends_with("merged"))?;
+    let (layer_id, driver) = (name_of(layer)?, layer.parent()?);
+    let storage = driver.parent().filter(|_| driver.ends_with("overlay"))?;
+    let home = storage.join("overlay-containers");
+    if !root.has_dir(&home) {
+        return None;
+    }
+    let record = record(root, &home, layer_id);
+    let id = record
+        .as_ref()
+        .and_then(|record| facts::string(record, "/id"))
+        .map(str::to_owned);
+    let id = id.or_else(|| search(root, &home, mountpoint));
+    let mut container = placed(id.as_deref(), word(storage), SOURCE);
+    match &record {
+        Some(record) => describe(root, storage, &mut container, record),
+        None => container.missing.push("record"),
+    }
+    if let Some(id) = &id {
+        bundle(root, &home.join(id).join("userdata"), &mut container);
+    }
+    facts::note_missing(&mut container);
+    Some(container)
+}
+
+/// A user's storage is below the home directory unless configured otherwise.
+fn word(storage: &Path) -> Runtime {
+    let user =
+        storage.ends_with(".local/share/containers/storage") && !storage.starts_with("/root");
+    if user {
+        Runtime::PodmanRootless
+    } else {
+        Runtime::Podman
+    }
+}
+
+/// The entry of the container that the layer was made for.
+fn record(root: &Root, home: &Path, layer: &str) -> Option<Value> {
+    // Short-lived containers are kept in the run directory, which the storage does not name.
+    let volatile = Path::new("overlay-containers/volatile-containers.json");
+    let mut files = vec![
+        home.join("containers.json"),
+        home.join("volatile-containers.json"),
+    ];
+    files.push(Path::new("/run/containers/storage").join(volatile));
+    let users = Path::new("/run/user");
+    let names = root.names(users).unwrap_or_default();
+    files.extend(
+        names
+            .iter()
+            .map(|name| users.join(name).join("containers").join(volatile)),
+    );
+    files.iter().find_map(|file| {
+        let Value::Array(records) = root.json(file)? else {
+            return None;
+        };
+        records
+            .into_iter()
+            .find(|record| facts::string(record, "/layer") == Some(layer))
+    })
+}
+
+/// The ID of the container whose bundle names the mount point.
+fn search(root: &Root, home: &Path, mountpoint: &Path) -> Option<String> {
+    let names = root.names(home)?;
+    let ids = names.into_iter().filter_map(|name| name.into_string().ok());
+    ids.take(BUNDLES).find(|id| {
+        let config = root.json(&home.join(id).join("userdata/config.json"));
+        config.is_some_and(|config| {
+            facts::string(&config, "/root/path")
+                .map(PathBuf::from)
+                .as_deref()
+                == Some(mountpoint)
+        })
+    })
+}
+
+/// Name and image, from the entry and the list of images.
+fn describe(root: &Root, storage: &Path, container: &mut Container, record: &Value) {
+    // A JSON text within the JSON text.
+    let metadata = facts::string(record, "/metadata")
+        .and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let get = |pointer: &str| {
+        metadata
+            .as_ref()
+            .and_then(|metadata| facts::string(metadata, pointer))
+    };
+    container.name = get("/name")
+        .or_else(|| facts::string(record, "/names/0"))
+        .map(str::to_owned);
+    container.image = get("/image-name").map(facts::image).unwrap_or_default();
+    let images = root.json(&storage.join("overlay-images/images.json"));
+    let image = facts::string(record, "/image");
+    let digest = images
+        .as_ref()
+        .and_then(Value::as_array)
+        .and_then(|images| {
+            let found = images
+                .iter()
+                .find(|entry| image.is_some() && facts::string(entry, "/id") == image)?;
+            facts::string(found, "/digest")
+        });
+    if let Some(digest) = digest {
+        container.image.digest = Some(digest.to_owned());
+    }
+}
+
+/// What the bundle tells: who manages it, whether it is privileged, its pod.
+fn bundle(root: &Root, userdata: &Path, container: &mut Container) {
+    if root.read(&userdata.join("buildah.json")).is_some() {
+        container.runtime = Some(Runtime::Buildah);
+        container.build = true;
+        // A working container is no container of its own (DESIGN §6).
+        container.id = None;
+        return;
+    }
+    let Some(config) = root.json(&userdata.join("config.json")) else {
+        container.missing.push("config");
+        return;
+    };
+    let annotations = facts::table(&config, "/annotations");
+    if facts::entry(&annotations, "io.container.manager").as_deref() == Some("cri-o") {
+        container.runtime = Some(Runtime::CriO);
+        container.pod = facts::pod(&annotations);
+        if let Some(name) = facts::entry(&annotations, "io.kubernetes.container.name") {
+            container.name = Some(name);
+        }
+        if let Some(image) = facts::entry(&annotations, "io.kubernetes.cri-o.ImageName") {
+            let digest = container.image.digest.take();
+            container.image = facts::image(&image);
+            container.image.digest = digest.or(container.image.digest.take());
+        }
+        return;
+    }
+    container.privileged =
+        match facts::entry(&annotations, "io.podman.annotations.privileged").as_deref() {
+            Some("TRUE") => Some(true),
+            Some("FALSE") => Some(false),
+            _ => None,
+        };
+    // podman keeps labels in a database that is not read.
+    container.missing.push("labels");
+}

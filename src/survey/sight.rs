@@ -1,0 +1,333 @@
+//! The survey's own book: which root filesystems exist now, against what it last
+//! told. One pass reads the host's mount table, then `/proc`; what is new or
+//! changed goes to the watch loop as `News`, with directories held open to mark.
+//!
+//! A root filesystem is a superblock, not a path: a docker restart brings the
+//! same path, device and often mount id back for another mount. The unique mount
+//! id tells them apart (Linux 6.8); without it, every overlay is sighted anew at
+//! every pass, and marking twice does no harm.
+
+use std::collections::HashMap;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use crate::model::{Container, RootfsId};
+use crate::parse::cgroup::member;
+use crate::reach::{ProcessKey, Reach, pinned, read_of, read_table};
+use crate::survey::mounts::{OverlayMount, overlays};
+use crate::survey::processes::{Init, Inits};
+use crate::survey::runtime::{Owner, Readers};
+use crate::sys::file::unique_mount_id;
+use crate::sys::walk::{Dir, mount_id, open_dir};
+
+/// A root filesystem to watch, or one to watch anew.
+#[derive(Debug)]
+pub struct Sighting {
+    /// Its name within this run.
+    pub id: RootfsId,
+    /// Whose it is.
+    pub container: Container,
+    /// The ways in.
+    pub reach: Reach,
+    /// The container's mount namespace, once its init is known.
+    pub mount_ns: Option<u64>,
+    /// Device of its superblock.
+    pub device: (u32, u32),
+    /// Its writable layer, as the host names it.
+    pub upper: Option<PathBuf>,
+    /// Directories to mark: all in which a name is looked up on the way to the file.
+    pub dirs: Vec<Dir>,
+    /// What could not be looked at, in words.
+    pub trouble: Vec<String>,
+}
+
+/// What a pass tells the loop.
+#[derive(Debug)]
+pub enum News {
+    /// Mark this.
+    Sighted(Box<Sighting>),
+    /// Forget this.
+    Gone(RootfsId),
+    /// The pass is over; that many root filesystems exist.
+    Done(usize),
+    /// The host could not be read, in words.
+    Blind(String),
+}
+
+/// What the book knows of one root filesystem.
+#[derive(Debug)]
+struct Known {
+    id: RootfsId,
+    device: (u32, u32),
+    unique: Option<u64>,
+    reach: Reach,
+    mount_ns: Option<u64>,
+    upper: Option<PathBuf>,
+    container: Container,
+}
+
+/// Reads the host and keeps the book.
+#[derive(Debug)]
+pub struct Survey {
+    readers: Readers,
+    inits: Inits,
+    host_ns: u64,
+    known: Vec<Known>,
+    next: u64,
+}
+
+impl Survey {
+    /// A survey that knows nothing yet. `host_ns` is the host's mount namespace.
+    #[must_use]
+    pub fn new(readers: Readers, host_ns: u64) -> Self {
+        Self { readers, inits: Inits::default(), host_ns, known: Vec::new(), next: 1 }
+    }
+
+    /// One pass over the host. `tell` is called as soon as something is known:
+    /// a new container may run any moment.
+    pub fn pass(&mut self, tell: &mut dyn FnMut(News)) {
+        match read_table("/proc/self/mountinfo".as_ref()) {
+            Ok(table) => {
+                let (found, unreadable) = overlays(&table);
+                if unreadable > 0 {
+                    tell(News::Blind(format!("{unreadable} lines of the mount table were not understood")));
+                }
+                self.host_mounts(found, tell);
+            }
+            Err(error) => tell(News::Blind(format!("/proc/self/mountinfo: {error}"))),
+        }
+        self.processes(tell);
+        tell(News::Done(self.known.len()));
+    }
+
+    /// Looks again at the directories on the way to one container's file.
+    pub fn again(&mut self, id: RootfsId, tell: &mut dyn FnMut(News)) {
+        if let Some(known) = self.known.iter().find(|known| known.id == id) {
+            tell(sighting(known));
+        }
+    }
+
+    /// Some root filesystem still waits for its init or its name.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.known.iter().any(|known| known.reach.init.is_none() || known.container.id.is_none())
+    }
+
+    fn host_mounts(&mut self, found: Vec<OverlayMount>, tell: &mut dyn FnMut(News)) {
+        let mut by_device: HashMap<(u32, u32), OverlayMount> = HashMap::new();
+        for overlay in found {
+            // The first mount of a superblock is the runtime's; later ones are binds.
+            by_device.entry(overlay.device).or_insert(overlay);
+        }
+        self.drop_gone(&by_device, tell);
+        for overlay in by_device.into_values() {
+            self.host_mount(overlay, tell);
+        }
+    }
+
+    /// Forgets what is neither mounted on the host nor the root of a living init.
+    fn drop_gone(&mut self, mounted: &HashMap<(u32, u32), OverlayMount>, tell: &mut dyn FnMut(News)) {
+        self.known.retain_mut(|known| {
+            let here = mounted.get(&known.device).is_some_and(|overlay| {
+                known.reach.host.as_ref().is_some_and(|(path, mount)| {
+                    *path == overlay.mountpoint && *mount == overlay.mount && known.unique == unique(overlay)
+                })
+            });
+            if here {
+                return true;
+            }
+            known.reach.host = None;
+            let lives = known.reach.init.is_some_and(|init| pinned(init).is_ok());
+            if !lives {
+                tell(News::Gone(known.id));
+            }
+            lives
+        });
+    }
+
+    fn host_mount(&mut self, overlay: OverlayMount, tell: &mut dyn FnMut(News)) {
+        if let Some(index) = self.known.iter().position(|known| known.device == overlay.device) {
+            return self.seen_again(index, &overlay, tell);
+        }
+        let container = match self.readers.owner(&overlay.mountpoint) {
+            Owner::Work(_) => return,
+            Owner::Container(container) => *container,
+            Owner::Unknown => Container { missing: vec!["id"], ..Container::default() },
+        };
+        let known = Known {
+            id: self.fresh(),
+            device: overlay.device,
+            unique: unique(&overlay),
+            reach: Reach { host: Some((overlay.mountpoint, overlay.mount)), init: None },
+            mount_ns: None,
+            upper: overlay.upper,
+            container,
+        };
+        tell(sighting(&known));
+        self.known.push(known);
+    }
+
+    /// A root filesystem that is in the book already.
+    fn seen_again(&mut self, index: usize, overlay: &OverlayMount, tell: &mut dyn FnMut(News)) {
+        let Some(known) = self.known.get_mut(index) else { return };
+        let mut changed = known.unique.is_none();
+        if known.reach.host.is_none() {
+            known.reach.host = Some((overlay.mountpoint.clone(), overlay.mount));
+            known.unique = unique(overlay);
+            changed = true;
+        }
+        if known.container.id.is_none()
+            && let Owner::Container(container) = self.readers.owner(&overlay.mountpoint)
+            && *container != known.container
+        {
+            known.container = *container;
+            changed = true;
+        }
+        if changed {
+            tell(sighting(known));
+        }
+    }
+
+    fn processes(&mut self, tell: &mut dyn FnMut(News)) {
+        let inits = self.inits.scan("/proc".as_ref(), self.host_ns);
+        for known in &mut self.known {
+            let init = inits.get(&known.device);
+            if init.map(|init| init.key) == known.reach.init && known.container.id.is_some() {
+                continue;
+            }
+            if take_init(known, init) {
+                tell(sighting(known));
+            }
+        }
+        for (device, init) in inits {
+            let is_new = !self.known.iter().any(|known| known.device == device);
+            if is_new && init.overlay {
+                self.hidden(init, tell);
+            }
+        }
+    }
+
+    /// A root filesystem that the host's mount table does not show.
+    fn hidden(&mut self, init: Init, tell: &mut dyn FnMut(News)) {
+        let mut known = Known {
+            id: self.fresh(),
+            device: init.root.device,
+            unique: None,
+            reach: Reach { host: None, init: None },
+            mount_ns: None,
+            upper: None,
+            container: Container { missing: vec!["id"], ..Container::default() },
+        };
+        take_init(&mut known, Some(&init));
+        tell(sighting(&known));
+        self.known.push(known);
+    }
+
+    fn fresh(&mut self) -> RootfsId {
+        self.next += 1;
+        RootfsId(self.next)
+    }
+}
+
+/// Takes what the init tells: the way in, the namespace, and a name when no file
+/// gave one. Whether anything changed.
+fn take_init(known: &mut Known, init: Option<&Init>) -> bool {
+    let key = init.map(|init| init.key);
+    let mut changed = key != known.reach.init;
+    known.reach.init = key;
+    known.mount_ns = init.map(|init| init.mount_ns);
+    if known.container.id.is_none()
+        && let Some(key) = key
+        && let Some(container) = by_cgroup(key)
+        && !known.container.build
+        && container != known.container
+    {
+        known.container = container;
+        changed = true;
+    }
+    changed
+}
+
+/// The container as the init's cgroup names it. A layout that is nobody's still
+/// ends in a name the starter chose (`runc run NAME`): better than none, and
+/// marked as such.
+fn by_cgroup(key: ProcessKey) -> Option<Container> {
+    let process = pinned(key).ok()?;
+    let text = read_of(&process, "cgroup", 64 * 1024).ok()?;
+    if let Some(member) = member(&text) {
+        return Some(Container {
+            missing: if member.id.is_some() { Vec::new() } else { vec!["id"] },
+            id: member.id,
+            runtime: Some(member.runtime),
+            source: Some("cgroup"),
+            ..Container::default()
+        });
+    }
+    let own = read_of(&pinned_self()?, "cgroup", 64 * 1024).ok()?;
+    let leaf = leaf(&text, &own)?;
+    Some(Container { id: Some(leaf), source: Some("cgroup-leaf"), ..Container::default() })
+}
+
+fn pinned_self() -> Option<procfs::process::Process> {
+    procfs::process::Process::myself().ok()
+}
+
+/// Last component of the first cgroup line that is neither the root nor where the
+/// watcher itself is.
+fn leaf(text: &[u8], own: &[u8]) -> Option<String> {
+    let ours: Vec<&[u8]> = own.split(|&byte| byte == b'\n').collect();
+    text.split(|&byte| byte == b'\n')
+        .filter(|line| !ours.contains(line))
+        .filter_map(|line| line.rsplit(|&byte| byte == b'/').next())
+        .find(|name| !name.is_empty() && !name.contains(&b'.'))
+        .and_then(|name| String::from_utf8(name.to_vec()).ok())
+}
+
+fn unique(overlay: &OverlayMount) -> Option<u64> {
+    let fd = open_dir(&overlay.mountpoint).ok()?;
+    if mount_id(fd.as_fd()).ok()? != overlay.mount {
+        return None;
+    }
+    unique_mount_id(fd.as_fd())
+}
+
+/// Walks both ways in, and takes the directories on the way along.
+fn sighting(known: &Known) -> News {
+    let mut dirs = Vec::new();
+    let mut trouble = Vec::new();
+    let ways = [known.reach.host.as_ref().map(|_| known.reach.open_host()), known.reach.init.map(|_| known.reach.open())];
+    for root in ways.into_iter().flatten() {
+        match root.and_then(|root| root.walk(crate::model::PRELOAD_PATH.as_bytes())) {
+            Ok(walk) => dirs.extend(walk.dirs),
+            Err(error) => trouble.push(format!("walk: {error}")),
+        }
+    }
+    News::Sighted(Box::new(Sighting {
+        id: known.id,
+        container: known.container.clone(),
+        reach: known.reach.clone(),
+        mount_ns: known.mount_ns,
+        device: known.device,
+        upper: known.upper.clone(),
+        dirs,
+        trouble,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_leaf_of_an_unknown_layout_names_the_container() {
+        let own = b"4:memory:/service/0123\n0::/\n";
+        assert_eq!(leaf(b"4:memory:/service/0123\n0::/lab/c1\n", own).as_deref(), Some("c1"));
+    }
+
+    #[test]
+    fn a_process_where_the_watcher_is_has_no_leaf() {
+        let own = b"4:memory:/service/0123\n0::/\n";
+        assert_eq!(leaf(own, own), None);
+        assert_eq!(leaf(b"0::/system.slice/ssh.service\n", own), None);
+    }
+}

@@ -1,0 +1,117 @@
+//! Facts of a file held open that the standard library does not give: birth
+//! time, chattr flags, extended attributes, unique mount id.
+
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::{Duration, SystemTime};
+
+/// `FS_IOC_GETFLAGS` for a 64-bit long (`_IOR('f', 1, long)`); the value written
+/// is an int all the same.
+const GETFLAGS: libc::c_ulong = 0x8008_6601;
+/// chattr flags and their words (`include/uapi/linux/fs.h`).
+const FLAGS: [(u32, &str); 3] = [(0x10, "immutable"), (0x20, "append"), (0x40, "nodump")];
+/// Extended attributes looked at, and bytes taken of each.
+const MAX_XATTRS: usize = 64;
+const MAX_XATTR: usize = 4096;
+
+/// Birth time, where the filesystem keeps one (statx(2), `STATX_BTIME`).
+#[must_use]
+pub fn birth(fd: BorrowedFd<'_>) -> Option<SystemTime> {
+    let stat = statx(fd, libc::STATX_BTIME)?;
+    if stat.stx_mask & libc::STATX_BTIME == 0 {
+        return None;
+    }
+    let seconds = u64::try_from(stat.stx_btime.tv_sec).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, stat.stx_btime.tv_nsec))
+}
+
+/// Mount id that is never used again (`STATX_MNT_ID_UNIQUE`, Linux 6.8); `None`
+/// on older kernels.
+#[must_use]
+pub fn unique_mount_id(fd: BorrowedFd<'_>) -> Option<u64> {
+    let stat = statx(fd, libc::STATX_MNT_ID_UNIQUE)?;
+    (stat.stx_mask & libc::STATX_MNT_ID_UNIQUE != 0).then_some(stat.stx_mnt_id)
+}
+
+fn statx(fd: BorrowedFd<'_>, mask: u32) -> Option<libc::statx> {
+    let mut stat = MaybeUninit::<libc::statx>::zeroed();
+    // SAFETY: the path is an empty C string, the pointer is to a live struct of
+    // the type the call fills.
+    let done = unsafe {
+        libc::statx(
+            fd.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC,
+            mask,
+            stat.as_mut_ptr(),
+        )
+    };
+    // SAFETY: zeroed before, and every field is a plain integer.
+    (done == 0).then(|| unsafe { stat.assume_init() })
+}
+
+/// Words for the chattr flags of an open file; empty where the filesystem has none.
+#[must_use]
+pub fn attributes(fd: BorrowedFd<'_>) -> Vec<&'static str> {
+    let mut flags: libc::c_long = 0;
+    // SAFETY: the request writes an int into the long the pointer refers to.
+    let done = unsafe { libc::ioctl(fd.as_raw_fd(), GETFLAGS, &raw mut flags) };
+    if done != 0 {
+        return Vec::new();
+    }
+    let flags = u32::try_from(flags & 0xffff_ffff).unwrap_or(0);
+    FLAGS
+        .iter()
+        .filter(|(bit, _)| flags & bit != 0)
+        .map(|&(_, word)| word)
+        .collect()
+}
+
+/// Names and values of the extended attributes of an open file, sorted by name,
+/// bounded in number and size. Filesystems without any give none.
+#[must_use]
+pub fn xattrs(fd: BorrowedFd<'_>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut names = vec![0_u8; MAX_XATTR];
+    // SAFETY: the pointer and length describe one live buffer.
+    let length =
+        unsafe { libc::flistxattr(fd.as_raw_fd(), names.as_mut_ptr().cast(), names.len()) };
+    names.truncate(usize::try_from(length).unwrap_or(0));
+    let mut found: Vec<_> = names
+        .split_inclusive(|&byte| byte == 0)
+        .take(MAX_XATTRS)
+        .filter_map(|name| {
+            let name = CStr::from_bytes_with_nul(name).ok()?;
+            Some((name.to_bytes().to_vec(), xattr(fd, name)?))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn xattr(fd: BorrowedFd<'_>, name: &CStr) -> Option<Vec<u8>> {
+    let mut value = vec![0_u8; MAX_XATTR];
+    // SAFETY: the name is a C string; pointer and length describe one live buffer.
+    let length = unsafe {
+        libc::fgetxattr(
+            fd.as_raw_fd(),
+            name.as_ptr(),
+            value.as_mut_ptr().cast(),
+            value.len(),
+        )
+    };
+    match usize::try_from(length) {
+        Ok(length) => {
+            value.truncate(length);
+            Some(value)
+        }
+        // Larger than what is compared: its presence still counts.
+        Err(_) if io::Error::last_os_error().raw_os_error() == Some(libc::ERANGE) => {
+            Some(b"(large)".to_vec())
+        }
+        Err(_) => None,
+    }
+}

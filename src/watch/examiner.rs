@@ -1,0 +1,259 @@
+//! The examiner's thread: looks at the file after every act, compares with what
+//! it last knew, and makes the finding.
+//!
+//! Two looks are held back for a moment, since an event that explains them may be
+//! on its way: a file found at the first look may have been written between the
+//! mark and the look, and a file that is still empty may be about to be written.
+//! The event then takes the held look's place; nothing is told twice, and nothing
+//! is lost when no event comes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use crate::examine::file::{Look, look};
+use crate::judge::change::{change, first_sight};
+use crate::judge::origin::place;
+use crate::model::{
+    Change, ChangeType, Detection, FileKind, FileView, Finding, Gap, Record, RootfsId,
+};
+use crate::sys::fanotify::mask;
+use crate::watch::jobs::{Acted, Job, Subject};
+
+/// How long a look waits for the event that explains it.
+const HOLD: Duration = Duration::from_millis(50);
+/// How long a full delivery queue is waited for before a record is given up and counted.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What is known of one root filesystem's file.
+#[derive(Debug, Default)]
+struct Known {
+    /// The file at the last look; `None`: there was none.
+    file: Option<FileView>,
+    /// The last look did not see; told once until it sees again.
+    blind: Option<String>,
+}
+
+/// A finding that waits for its explanation.
+#[derive(Debug)]
+struct Held {
+    until: Instant,
+    subject: Arc<Subject>,
+    acted: Acted,
+}
+
+/// The examiner.
+#[derive(Debug)]
+pub struct Examiner {
+    records: Sender<Record>,
+    dropped: Arc<AtomicU64>,
+    quote: usize,
+    host_ns: Option<u64>,
+    known: HashMap<RootfsId, Known>,
+    held: HashMap<RootfsId, Held>,
+}
+
+impl Examiner {
+    /// An examiner that knows nothing yet. `quote` bounds the content kept;
+    /// `dropped` counts records given up.
+    #[must_use]
+    pub fn new(records: Sender<Record>, dropped: Arc<AtomicU64>, quote: usize, host_ns: Option<u64>) -> Self {
+        Self { records, dropped, quote, host_ns, known: HashMap::new(), held: HashMap::new() }
+    }
+
+    /// Works until the loop hangs up; what is held is told before the end.
+    pub fn work(mut self, jobs: &Receiver<Job>) {
+        loop {
+            let due = self.held.values().map(|held| held.until).min();
+            let job = match due {
+                Some(due) => jobs.recv_deadline(due),
+                None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match job {
+                Ok(job) => self.job(job),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.release(Some(Instant::now()));
+        }
+        self.release(None);
+    }
+
+    fn job(&mut self, job: Job) {
+        match job {
+            Job::First(subject, at) => self.first(subject, at),
+            Job::Look(subject, acted) => self.acted(subject, *acted),
+            Job::Forget(id) => {
+                self.release_one(id);
+                self.known.remove(&id);
+            }
+        }
+    }
+
+    /// Tells what is held and due; all of it when there is no time limit.
+    fn release(&mut self, now: Option<Instant>) {
+        let due: Vec<RootfsId> = self
+            .held
+            .iter()
+            .filter(|(_, held)| now.is_none_or(|now| held.until <= now))
+            .map(|(&id, _)| id)
+            .collect();
+        for id in due {
+            self.release_one(id);
+        }
+    }
+
+    fn release_one(&mut self, id: RootfsId) {
+        if let Some(Held { subject, acted, .. }) = self.held.remove(&id) {
+            match acted.detection {
+                Detection::Scan => self.tell_first(&subject, acted.at),
+                _ => self.examine(&subject, acted),
+            }
+        }
+    }
+
+    /// The first look at a container that was just marked.
+    fn first(&mut self, subject: Arc<Subject>, at: SystemTime) {
+        if self.known.contains_key(&subject.id) {
+            return;
+        }
+        match self.see(&subject) {
+            Some(None) => {
+                self.known.insert(subject.id, Known::default());
+            }
+            Some(Some(_)) => {
+                self.hold(subject, Acted::look(at, Detection::Scan));
+            }
+            None => {}
+        }
+    }
+
+    fn tell_first(&mut self, subject: &Subject, at: SystemTime) {
+        let Some(Some(file)) = self.see(subject) else { return };
+        let verdict = first_sight(&file);
+        self.known.entry(subject.id).or_default().file = Some(file.clone());
+        self.tell(subject, &Acted::look(at, Detection::Scan), verdict, Some(file), None);
+    }
+
+    /// An act that is over. One that explains a held look takes its place.
+    fn acted(&mut self, subject: Arc<Subject>, mut acted: Acted) {
+        if let Some(held) = self.held.remove(&subject.id) {
+            let explains = acted.mask != 0
+                && (held.acted.detection == Detection::Scan || pid(&held.acted) == pid(&acted));
+            if explains {
+                acted.mask |= held.acted.mask;
+                acted.at = acted.at.min(held.acted.at);
+                acted.folded += held.acted.folded;
+                acted.closing &= held.acted.mask == 0;
+                acted.writer = acted.writer.or(held.acted.writer);
+            } else {
+                self.held.insert(subject.id, held);
+                self.release_one(subject.id);
+            }
+        }
+        if acted.mask == mask::CREATE && self.is_empty_file(&subject) {
+            return self.hold(subject, acted);
+        }
+        self.examine(&subject, acted);
+    }
+
+    fn hold(&mut self, subject: Arc<Subject>, acted: Acted) {
+        let until = Instant::now() + HOLD;
+        self.held.insert(subject.id, Held { until, subject, acted });
+    }
+
+    /// Created by open and not yet written to, as far as can be told.
+    fn is_empty_file(&mut self, subject: &Subject) -> bool {
+        matches!(self.see(subject), Some(Some(file))
+            if file.kind == FileKind::Regular && file.size == 0 && file.links == 1 && file.target.is_none())
+    }
+
+    fn examine(&mut self, subject: &Subject, acted: Acted) {
+        let Some(after) = self.see(subject) else { return };
+        let before = std::mem::replace(&mut self.known.entry(subject.id).or_default().file, after.clone());
+        for verdict in change(before.as_ref(), after.as_ref(), acted.mask) {
+            // The close of a file whose writes were told is no news.
+            if acted.closing && !verdict.alert && verdict.kind == ChangeType::Info {
+                continue;
+            }
+            self.tell(subject, &acted, verdict, after.clone(), before.clone());
+        }
+    }
+
+    /// Looks; `None` when it could not be seen, which is told once.
+    #[allow(clippy::option_option)]
+    fn see(&mut self, subject: &Subject) -> Option<Option<FileView>> {
+        let reason = match look(&subject.reach, subject.upper.as_deref(), self.quote) {
+            Look::Absent => {
+                self.sighted(subject.id);
+                return Some(None);
+            }
+            Look::File(file) => {
+                self.sighted(subject.id);
+                return Some(Some(*file));
+            }
+            Look::Blind(reason) => reason,
+        };
+        let known = self.known.entry(subject.id).or_default();
+        if known.blind.as_ref() != Some(&reason) {
+            known.blind = Some(reason.clone());
+            self.send(Record::Gap(Box::new(Gap {
+                at: SystemTime::now(),
+                reason: "not-seen",
+                detail: format!("the file could not be looked at: {reason}"),
+                remedy: "see `ldwatch list`; a container that ended while it was looked at needs nothing",
+                container: Some(subject.container.clone()),
+            })));
+        }
+        None
+    }
+
+    fn sighted(&mut self, id: RootfsId) {
+        if let Some(known) = self.known.get_mut(&id) {
+            known.blind = None;
+        }
+    }
+
+    fn tell(
+        &self,
+        subject: &Subject,
+        acted: &Acted,
+        verdict: Change,
+        file: Option<FileView>,
+        before: Option<FileView>,
+    ) {
+        let mut writer = acted.writer.clone();
+        let mut container = subject.container.clone();
+        if let Some(writer) = &mut writer {
+            place(writer, &mut container, acted.same_root, subject.mount_ns, self.host_ns);
+        }
+        let file = if verdict.kind == ChangeType::Deletion { None } else { file };
+        self.send(Record::Finding(Box::new(Finding {
+            at: acted.at,
+            change: verdict,
+            detection: acted.detection,
+            container,
+            rootfs: subject.reach.host.as_ref().map(|(path, _)| path.clone()).unwrap_or_default(),
+            coverage: subject.coverage.clone(),
+            writer,
+            file,
+            before,
+            folded: acted.folded,
+            reasons: Vec::new(),
+            repeat: false,
+        })));
+    }
+
+    fn send(&self, record: Record) {
+        if self.records.send_timeout(record, PATIENCE).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn pid(acted: &Acted) -> Option<i32> {
+    acted.writer.as_ref().and_then(|writer| writer.pid)
+}

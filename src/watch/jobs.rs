@@ -1,0 +1,65 @@
+//! What the loop hands to the examiner.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::model::{Container, Coverage, Detection, RootfsId, Writer};
+use crate::reach::Reach;
+
+/// One watched root filesystem, as of its last sighting.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// Its name within this run.
+    pub id: RootfsId,
+    /// Whose it is.
+    pub container: Container,
+    /// The ways in.
+    pub reach: Reach,
+    /// The container's mount namespace, once known.
+    pub mount_ns: Option<u64>,
+    /// Device of its superblock.
+    pub device: (u32, u32),
+    /// Its writable layer, as the host names it.
+    pub upper: Option<PathBuf>,
+    /// How it is watched.
+    pub coverage: Coverage,
+}
+
+/// An act that is over: look what it did.
+#[derive(Debug)]
+pub struct Acted {
+    /// `FAN_*` bits of its triggers; 0: nothing but a reason to look.
+    pub mask: u64,
+    /// Who, as the event and `/proc` told.
+    pub writer: Option<Writer>,
+    /// The writer's root is the changed root filesystem itself.
+    pub same_root: bool,
+    /// Triggers beyond the first act that were folded into this one.
+    pub folded: u64,
+    /// Only closes what was told already.
+    pub closing: bool,
+    /// When its first trigger was read.
+    pub at: SystemTime,
+    /// How it came to our notice.
+    pub detection: Detection,
+}
+
+impl Acted {
+    /// A reason to look that no event gave.
+    #[must_use]
+    pub fn look(at: SystemTime, detection: Detection) -> Self {
+        Self { mask: 0, writer: None, same_root: false, folded: 0, closing: false, at, detection }
+    }
+}
+
+/// Work for the examiner.
+#[derive(Debug)]
+pub enum Job {
+    /// The first look at a root filesystem that was just marked.
+    First(Arc<Subject>, SystemTime),
+    /// An act, or a reason to look.
+    Look(Arc<Subject>, Box<Acted>),
+    /// The root filesystem is gone: forget its state.
+    Forget(RootfsId),
+}

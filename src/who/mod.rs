@@ -1,0 +1,4 @@
+//! FLOOR 3: from a pid to the process that wrote, without ever telling a guess
+//! as a fact.
+
+pub mod process;

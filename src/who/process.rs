@@ -1,0 +1,286 @@
+//! Reads one process while it may be vanishing.
+//!
+//! `/proc/PID` is pinned first, and everything is read below that descriptor; the
+//! pidfd that came with the event then says whether the process still existed
+//! after the reading. Only then were the facts its own and not a successor's.
+//! A process that is gone is not an error: it is a `Writer` of whom less is known.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use procfs::process::Process;
+use sha2::{Digest, Sha256};
+
+use crate::model::{Ancestor, Origin, Writer, WriterSource};
+use crate::parse::cgroup::member;
+use crate::parse::mountinfo::mounts;
+use crate::parse::stat::{Stat, stat, status};
+use crate::reach::read_of;
+use crate::sys::pidfd;
+
+/// Bytes of argv taken.
+const MAX_ARGS: u64 = 4096;
+/// Bytes of the small proc files taken.
+const MAX_TEXT: u64 = 16 * 1024;
+/// Bytes of a mount table taken: its root line is among the first.
+const MAX_TABLE: u64 = 64 * 1024;
+/// Parents followed.
+const MAX_PARENTS: usize = 8;
+
+/// What is the same for every process of this boot.
+#[derive(Debug, Clone)]
+pub struct Boot {
+    /// `/proc/sys/kernel/random/boot_id`.
+    pub id: String,
+    /// When the host booted.
+    pub time: SystemTime,
+    /// Clock ticks per second.
+    pub ticks: u64,
+    /// Our own mount namespace: the host's.
+    pub mount_ns: Option<u64>,
+}
+
+impl Boot {
+    /// Reads the facts of this boot. A missing one costs time stamps or ids only.
+    #[must_use]
+    pub fn read() -> Self {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+        let seconds = stat
+            .lines()
+            .find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok());
+        let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK)
+            .ok()
+            .flatten();
+        Self {
+            id: id.trim().to_owned(),
+            time: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.unwrap_or(0)),
+            ticks: ticks
+                .and_then(|ticks| u64::try_from(ticks).ok())
+                .unwrap_or(100),
+            mount_ns: mount_ns(Path::new("/proc/self/ns/mnt")),
+        }
+    }
+
+    fn start(&self, ticks: u64) -> SystemTime {
+        self.time + Duration::from_millis(ticks.saturating_mul(1000) / self.ticks.max(1))
+    }
+
+    /// Names one process of one boot, for joining records.
+    fn entity(&self, pid: i32, start_ticks: u64) -> String {
+        let digest = Sha256::digest(format!("{} {pid} {start_ticks}", self.id));
+        digest
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+/// The process behind an event: `pid` and `pidfd` as the event gave them.
+#[must_use]
+pub fn writer(boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
+    if pid <= 0 {
+        return Writer::unknown(None);
+    }
+    let Ok(process) = Process::new(pid) else {
+        return Writer::unknown(Some(pid));
+    };
+    let read = read(boot, &process);
+    match (read, pidfd) {
+        (Ok(writer), Some(pidfd)) if pidfd::exists(pidfd.as_fd()) => writer,
+        // Without a pidfd nothing tells a successor of the pid from the writer.
+        (Ok(writer), None) => Writer {
+            confirmed: false,
+            ..writer
+        },
+        _ => Writer::unknown(Some(pid)),
+    }
+}
+
+fn read(boot: &Boot, process: &Process) -> io::Result<Writer> {
+    let line = read_of(process, "stat", MAX_TEXT)?;
+    let stat = stat(&line).ok_or_else(|| io::Error::other("stat line not understood"))?;
+    let exe = process.exe().ok();
+    let text = read_of(process, "cgroup", MAX_TEXT).unwrap_or_default();
+    let status = status(&read_of(process, "status", MAX_TEXT).unwrap_or_default());
+    let (args, args_truncated) = args(process);
+    let pid = process.pid();
+    Ok(Writer {
+        vpid: status.ns_pids.last().copied(),
+        source: if exe.is_some() && !stat.is_dead() {
+            WriterSource::Live
+        } else {
+            WriterSource::Zombie
+        },
+        confirmed: true,
+        name: Some(stat.comm.clone()),
+        executable: exe.map(|path| path.as_os_str().as_bytes().to_vec()),
+        args,
+        args_truncated,
+        cwd: process
+            .cwd()
+            .ok()
+            .map(|path| path.as_os_str().as_bytes().to_vec()),
+        real_uid: status.uid.map(|(real, _)| real),
+        uid: status.uid.map(|(_, effective)| effective),
+        gid: status.gid.map(|(_, effective)| effective),
+        capabilities: status.effective,
+        start: Some(boot.start(stat.start_ticks)),
+        interactive: Some(stat.tty != 0),
+        entity_id: Some(boot.entity(pid, stat.start_ticks)),
+        parents: parents(boot, &stat),
+        mount_ns: mount_ns(Path::new(&format!("/proc/{pid}/ns/mnt"))),
+        member: member(&text),
+        origin: Origin::Unknown,
+        ..Writer::unknown(Some(pid))
+    })
+}
+
+/// Arguments as the process shows them: it can write what it likes there.
+fn args(process: &Process) -> (Vec<Vec<u8>>, bool) {
+    let text = read_of(process, "cmdline", MAX_ARGS).unwrap_or_default();
+    let truncated = text.len() as u64 >= MAX_ARGS;
+    let text = text.strip_suffix(&[0]).unwrap_or(&text);
+    if text.is_empty() {
+        return (Vec::new(), false);
+    }
+    (
+        text.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect(),
+        truncated,
+    )
+}
+
+/// The chain of parents, nearest first. Ends at pid 1, at the first process that
+/// is gone, or at the bound.
+fn parents(boot: &Boot, child: &Stat) -> Vec<Ancestor> {
+    let mut chain = Vec::new();
+    let mut next = child.ppid;
+    let mut younger = child.start_ticks;
+    while next > 1 && chain.len() < MAX_PARENTS {
+        let Ok(process) = Process::new(next) else {
+            break;
+        };
+        let Some(stat) = read_of(&process, "stat", MAX_TEXT)
+            .ok()
+            .and_then(|line| stat(&line))
+        else {
+            break;
+        };
+        // A parent that is younger than its child is a stranger with a reused pid.
+        if stat.start_ticks > younger {
+            break;
+        }
+        let (args, _) = if chain.is_empty() {
+            args(&process)
+        } else {
+            (Vec::new(), false)
+        };
+        chain.push(Ancestor {
+            pid: next,
+            name: stat.comm.clone(),
+            executable: process
+                .exe()
+                .ok()
+                .map(|path| path.as_os_str().as_bytes().to_vec()),
+            args,
+            start: Some(boot.start(stat.start_ticks)),
+            entity_id: Some(boot.entity(next, stat.start_ticks)),
+        });
+        (next, younger) = (stat.ppid, stat.start_ticks);
+    }
+    chain
+}
+
+/// Device of what is mounted as a process's root; the pidfd confirms whose answer
+/// it was.
+#[must_use]
+pub fn root_device(pid: i32, pidfd: &OwnedFd) -> Option<(u32, u32)> {
+    let process = Process::new(pid).ok()?;
+    let table = read_of(&process, "mountinfo", MAX_TABLE).ok()?;
+    let (all, _) = mounts(&table);
+    let device = all.iter().rfind(|mount| &*mount.mountpoint == b"/")?.device;
+    pidfd::exists(pidfd.as_fd()).then_some(device)
+}
+
+/// Inode number of a mount namespace, from its link `mnt:[4026531841]`.
+#[must_use]
+pub fn mount_ns(link: &Path) -> Option<u64> {
+    let target = fs::read_link(link).ok()?;
+    target
+        .to_str()?
+        .strip_prefix("mnt:[")?
+        .strip_suffix(']')?
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_living_process_is_named_and_confirmed() {
+        let boot = Boot::read();
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let pidfd = pidfd::open(pid).unwrap();
+        let writer = loop {
+            let writer = writer(&boot, pid, Some(&pidfd));
+            if writer
+                .args
+                .first()
+                .is_some_and(|name| name.ends_with(b"sleep"))
+            {
+                break writer;
+            }
+        };
+        assert!(writer.confirmed);
+        assert_eq!(writer.source, WriterSource::Live);
+        assert_eq!(writer.args.get(1).unwrap(), b"60");
+        assert_eq!(writer.mount_ns, boot.mount_ns);
+        let parent = writer.parents.first().unwrap();
+        assert_eq!(u32::try_from(parent.pid).unwrap(), std::process::id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_zombie_gives_its_name_and_no_executable() {
+        let boot = Boot::read();
+        let mut child = Command::new("true").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let pidfd = pidfd::open(pid).unwrap();
+        let zombie = loop {
+            let writer = writer(&boot, pid, Some(&pidfd));
+            if writer.source == WriterSource::Zombie && writer.name.as_deref() == Some(b"true") {
+                break writer;
+            }
+        };
+        assert_eq!(zombie.executable, None);
+        child.wait().unwrap();
+        let gone = writer(&boot, pid, Some(&pidfd));
+        assert_eq!(
+            (gone.source, gone.confirmed),
+            (WriterSource::Unknown, false)
+        );
+    }
+
+    #[test]
+    fn without_a_pidfd_nothing_is_confirmed() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert!(!writer(&Boot::read(), own, None).confirmed);
+    }
+
+    #[test]
+    fn a_writer_outside_our_pid_namespace_is_unknown() {
+        assert_eq!(writer(&Boot::read(), 0, None), Writer::unknown(None));
+    }
+}
