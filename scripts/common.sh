@@ -23,6 +23,17 @@ say() { printf '\n== %s\n' "$*"; }
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
+# In a chroot a runtime's exec takes the root of the mount namespace, which is the
+# machine's own: nothing may be attacked there.
+refuse_chroot() {
+  local here there
+  here="$(stat -c %d:%i /)"
+  there="$(nsenter --mount=/proc/self/ns/mnt stat -c %d:%i / 2>/dev/null || echo "$here")"
+  [ "$here" = "$there" ] && return 0
+  echo "this is a chroot: a container started here would reach the machine's own files" >&2
+  return 1
+}
+
 # The first of the named packages that this Debian has.
 first_package() {
   local name
@@ -34,7 +45,7 @@ first_package() {
 
 # Whether busybox runs in a root of its own: the dynamic one does not.
 busybox_is_static() {
-  command -v busybox >/dev/null && ! ldd "$(command -v busybox)" >/dev/null 2>&1
+  command -v busybox >/dev/null && ! ldd "$(command -v busybox)" 2>/dev/null | grep -q '=>'
 }
 
 apt_installs() {
