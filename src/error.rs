@@ -46,7 +46,7 @@ impl fmt::Display for Problem {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The command line does not make sense.
-    #[error("{}; see `ldwatch {}--help`", escape(.text), verb.map(|v| format!("{v} ")).unwrap_or_default())]
+    #[error("{} (see `ldwatch {}--help`)", escape(.text), verb.map(|v| format!("{v} ")).unwrap_or_default())]
     Usage {
         /// What is wrong, with the nearest known word.
         text: String,

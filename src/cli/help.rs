@@ -39,7 +39,7 @@ fn overall() -> String {
         "\nExamples:\n\
          \x20 ldwatch run                  watch, text on the terminal\n\
          \x20 ldwatch run --json | jq .    watch, one ECS record a line\n\
-         \x20 ldwatch scan || echo found   look once\n\
+         \x20 ldwatch scan; echo $?        look once; 3: found\n\
          \x20 ldwatch whois 4711           which container is process 4711 in?\n\
          \nExit codes: 0 fine, 1 failed, 3 scan found or selftest missed something, 64 usage,\n\
          69 no way to watch on this kernel, 77 capability missing, 78 bad configuration.\n\

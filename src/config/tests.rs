@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::*;
+use crate::model::Rung;
 
 fn problems(text: &str) -> Vec<String> {
     parse(text).map_or_else(
@@ -33,7 +34,7 @@ fn every_kind_of_value_is_taken() {
     assert_eq!(config.sweep, None);
     assert_eq!(config.settle, Duration::from_millis(20));
     assert_eq!(config.state_dir, None);
-    assert_eq!(config.rung.forced(), Some(crate::model::Rung::Split));
+    assert_eq!(config.rung.forced(), Some(Rung::Split));
     assert_eq!(config.syslog.facility.code(), 19);
     assert_eq!(config.file.path, Some("/var/log/a".into()));
     assert_eq!(config.runtimes.state_roots, [PathBuf::from("/srv/runc")]);

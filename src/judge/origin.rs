@@ -17,13 +17,17 @@ pub fn place(
     let named = writer.member.as_ref().and_then(|member| member.id.as_ref());
     let on_host = writer.mount_ns.is_some() && writer.mount_ns == host_ns;
     writer.origin = match (named, &container.id) {
-        _ if same_root || (writer.mount_ns.is_some() && writer.mount_ns == container_ns) => Origin::Inside,
+        _ if same_root || (writer.mount_ns.is_some() && writer.mount_ns == container_ns) => {
+            Origin::Inside
+        }
         (Some(writer), Some(container)) if writer == container => Origin::Inside,
         (Some(_), Some(_)) => Origin::OtherContainer,
         (None, _) if on_host => Origin::Host,
         _ => Origin::Unknown,
     };
-    if container.id.is_none() && same_root && !container.build
+    if container.id.is_none()
+        && same_root
+        && !container.build
         && let Some(member) = &writer.member
         && let Some(id) = &member.id
     {
@@ -40,12 +44,23 @@ mod tests {
     use crate::parse::cgroup::{Member, Runtime};
 
     fn writer(id: Option<&str>, mount_ns: u64) -> Writer {
-        let member = id.map(|id| Member { id: Some(id.to_owned()), runtime: Runtime::Docker, pod_uid: None });
-        Writer { mount_ns: Some(mount_ns), member, ..Writer::unknown(Some(7)) }
+        let member = id.map(|id| Member {
+            id: Some(id.to_owned()),
+            runtime: Runtime::Docker,
+            pod_uid: None,
+        });
+        Writer {
+            mount_ns: Some(mount_ns),
+            member,
+            ..Writer::unknown(Some(7))
+        }
     }
 
     fn container(id: Option<&str>) -> Container {
-        Container { id: id.map(str::to_owned), ..Container::default() }
+        Container {
+            id: id.map(str::to_owned),
+            ..Container::default()
+        }
     }
 
     fn origin(mut writer: Writer, mut container: Container, container_ns: Option<u64>) -> Origin {
@@ -55,20 +70,38 @@ mod tests {
 
     #[test]
     fn the_cgroup_or_the_namespace_places_a_writer_inside() {
-        assert_eq!(origin(writer(Some("a"), 5), container(Some("a")), None), Origin::Inside);
-        assert_eq!(origin(writer(None, 5), container(Some("a")), Some(5)), Origin::Inside);
+        assert_eq!(
+            origin(writer(Some("a"), 5), container(Some("a")), None),
+            Origin::Inside
+        );
+        assert_eq!(
+            origin(writer(None, 5), container(Some("a")), Some(5)),
+            Origin::Inside
+        );
     }
 
     #[test]
     fn another_container_and_the_host_are_told_apart() {
-        assert_eq!(origin(writer(Some("b"), 6), container(Some("a")), Some(5)), Origin::OtherContainer);
-        assert_eq!(origin(writer(None, 1), container(Some("a")), Some(5)), Origin::Host);
+        assert_eq!(
+            origin(writer(Some("b"), 6), container(Some("a")), Some(5)),
+            Origin::OtherContainer
+        );
+        assert_eq!(
+            origin(writer(None, 1), container(Some("a")), Some(5)),
+            Origin::Host
+        );
     }
 
     #[test]
     fn nothing_to_go_by_is_unknown() {
-        assert_eq!(origin(writer(None, 6), container(Some("a")), Some(5)), Origin::Unknown);
-        assert_eq!(origin(Writer::unknown(Some(7)), container(Some("a")), Some(5)), Origin::Unknown);
+        assert_eq!(
+            origin(writer(None, 6), container(Some("a")), Some(5)),
+            Origin::Unknown
+        );
+        assert_eq!(
+            origin(Writer::unknown(Some(7)), container(Some("a")), Some(5)),
+            Origin::Unknown
+        );
     }
 
     #[test]
@@ -77,7 +110,13 @@ mod tests {
         place(&mut writer(Some("a"), 6), &mut unnamed, true, None, Some(1));
         assert_eq!(unnamed.id.as_deref(), Some("a"));
         let mut from_elsewhere = container(None);
-        place(&mut writer(Some("a"), 6), &mut from_elsewhere, false, None, Some(1));
+        place(
+            &mut writer(Some("a"), 6),
+            &mut from_elsewhere,
+            false,
+            None,
+            Some(1),
+        );
         assert_eq!(from_elsewhere.id, None);
     }
 }

@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn every_room_gives_valid_json_within_it_or_nothing() {
-        for room in 0..6000 {
+        for room in (0..300).chain((300..6000).step_by(97)) {
             match fit(&event(), room) {
                 Some(text) => {
                     assert!(text.len() <= room);

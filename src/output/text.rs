@@ -5,11 +5,13 @@
 //! stands only where there is something to say.
 
 use crate::model::{
-    Action, Container, Content, Detection, FileKind, FileView, Finding, Gap, Origin, Record, Writer,
+    Action, Container, Detection, FileKind, FileView, Finding, Gap, Origin, Record, Writer,
 };
 use crate::output::escape::{escape, hex, quoted};
 use crate::output::time::{rfc3339, rfc3339_or_epoch};
-use crate::output::words::{container_name, cross_boundary, image, risk, short_id, verb};
+use crate::output::words::{
+    container_name, cross_boundary, entries, image, newest_first, risk, short_id, verb,
+};
 
 /// Longest name or argument list shown, in bytes.
 const NAME_CAP: usize = 512;
@@ -113,37 +115,26 @@ impl Page<'_> {
     }
 
     fn libraries(&mut self, finding: &Finding) {
-        let content =
-            |view: &Option<FileView>| view.as_ref().and_then(|view| view.content.clone().ok());
-        let (now, before) = (content(&finding.file), content(&finding.before));
-        match &now {
-            Some(content) if content.entries.is_empty() => {
-                self.fact("loads", "no library (the file names none)")
-            }
-            Some(content) => self.entries(content, before.as_ref()),
-            None => {}
-        }
-        let lost = |entry: &&_| !now.iter().any(|content| content.entries.contains(entry));
-        let before = before.iter().flat_map(|content| &content.entries);
-        for entry in before.filter(lost).take(ENTRIES) {
-            self.fact("no longer", &quoted(&entry.raw, NAME_CAP));
-        }
-    }
-
-    fn entries(&mut self, content: &Content, before: Option<&Content>) {
-        for (place, entry) in content.entries.iter().take(ENTRIES).enumerate() {
-            let known = before.is_some_and(|before| before.entries.contains(entry));
-            let mark = if known { "  (as before)" } else { "" };
+        for (place, (entry, old)) in newest_first(finding).take(ENTRIES).enumerate() {
+            let mark = if old { "  (as before)" } else { "" };
             let label = if place == 0 { "loads" } else { "" };
             self.fact(label, &format!("{}{mark}", quoted(&entry.raw, NAME_CAP)));
         }
-        if let Some(more) = content
-            .entries
-            .len()
-            .checked_sub(ENTRIES)
-            .filter(|&more| more > 0)
-        {
+        let now = entries(finding.file.as_ref());
+        if now.is_some_and(<[_]>::is_empty) {
+            self.fact("loads", "no library (the file names none)");
+        }
+        let now = now.unwrap_or_default();
+        if let Some(more) = now.len().checked_sub(ENTRIES).filter(|&more| more > 0) {
             self.fact("", &format!("and {more} more"));
+        }
+        let before = entries(finding.before.as_ref()).unwrap_or_default();
+        for entry in before
+            .iter()
+            .filter(|entry| !now.contains(entry))
+            .take(ENTRIES)
+        {
+            self.fact("no longer", &quoted(&entry.raw, NAME_CAP));
         }
     }
 

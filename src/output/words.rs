@@ -4,9 +4,10 @@
 use std::fmt::Write as _;
 
 use crate::model::{
-    Action, ChangeType, Container, Finding, Gap, Origin, PRELOAD_PATH, Record, Writer,
+    Action, ChangeType, Container, FileView, Finding, Gap, Origin, PRELOAD_PATH, Record, Writer,
 };
 use crate::output::escape::{escape, quoted};
+use crate::parse::preload::Entry;
 
 /// Word for a writer outside the container whose file it changed.
 pub const CROSS_BOUNDARY: &str = "cross-boundary";
@@ -159,27 +160,45 @@ fn finding_sentence(finding: &Finding) -> String {
     if let Some(writer) = &finding.writer {
         by(&mut out, writer);
     }
-    let entries = finding
-        .file
-        .as_ref()
-        .and_then(|file| file.content.as_ref().ok())
-        .map(|content| &content.entries);
-    match entries {
-        Some(entries) if entries.is_empty() => out.push_str("; it names no library"),
-        Some(entries) => {
-            let names: Vec<String> = entries
-                .iter()
-                .take(NAMED)
-                .map(|entry| quoted(&entry.raw, NAME_CAP))
-                .collect();
-            let _ = write!(out, "; it names {}", names.join(", "));
-            if let Some(more) = entries.len().checked_sub(NAMED).filter(|&more| more > 0) {
-                let _ = write!(out, " and {more} more");
-            }
-        }
-        None => {}
+    let Some(Ok(content)) = finding.file.as_ref().map(|file| &file.content) else {
+        return out;
+    };
+    if content.entries.is_empty() {
+        out.push_str("; it names no library");
+        return out;
+    }
+    let names = newest_first(finding)
+        .take(NAMED)
+        .map(|(entry, _)| quoted(&entry.raw, NAME_CAP));
+    let _ = write!(out, "; it names {}", names.collect::<Vec<_>>().join(", "));
+    if let Some(more) = content
+        .entries
+        .len()
+        .checked_sub(NAMED)
+        .filter(|&more| more > 0)
+    {
+        let _ = write!(out, " and {more} more");
     }
     out
+}
+
+/// The libraries that the file names now, each with whether it did so before. The new
+/// ones come first: a long list of old ones must not hide them.
+pub fn newest_first(finding: &Finding) -> impl Iterator<Item = (&Entry, bool)> {
+    let before = entries(finding.before.as_ref()).unwrap_or_default();
+    let now = entries(finding.file.as_ref()).unwrap_or_default();
+    let marked = now.iter().map(move |entry| (entry, before.contains(entry)));
+    marked
+        .clone()
+        .filter(|(_, old)| !old)
+        .chain(marked.filter(|(_, old)| *old))
+}
+
+/// The libraries that the file names; `None` when there is no content to name them.
+#[must_use]
+pub fn entries(view: Option<&FileView>) -> Option<&[Entry]> {
+    let content = view?.content.as_ref().ok()?;
+    Some(&content.entries)
 }
 
 fn container(container: &Container) -> String {
@@ -211,46 +230,41 @@ fn container(container: &Container) -> String {
 }
 
 fn by(out: &mut String, writer: &Writer) {
-    let program = writer
-        .executable
-        .as_deref()
-        .or(writer.name.as_deref())
-        .map(|name| quoted(name, NAME_CAP));
-    let pid = writer.pid.map(|pid| format!("pid {pid}"));
+    let program = writer.executable.as_deref().or(writer.name.as_deref());
     // Only a confirmed fact is told without "probably".
     let (probably, uid) = if writer.confirmed {
-        ("", writer.uid.map(|uid| format!("uid {uid}")))
+        ("", writer.uid)
     } else {
         (" probably", None)
     };
-    let facts: Vec<String> = [pid, uid].into_iter().flatten().collect();
-    match program {
-        Some(program) => {
-            let _ = write!(out, "{probably} by {program}");
-        }
-        None => out.push_str(" by an unknown process"),
-    }
+    let _ = match program {
+        Some(program) => write!(out, "{probably} by {}", quoted(program, NAME_CAP)),
+        None => write!(out, " by an unknown process"),
+    };
+    let facts = [
+        writer.pid.map(|pid| format!("pid {pid}")),
+        uid.map(|uid| format!("uid {uid}")),
+    ];
+    let facts: Vec<String> = facts.into_iter().flatten().collect();
     if !facts.is_empty() {
         let _ = write!(out, " ({})", facts.join(", "));
     }
-    match (
-        writer.origin,
-        writer
-            .member
-            .as_ref()
-            .and_then(|member| member.id.as_deref()),
-    ) {
+    let member = writer
+        .member
+        .as_ref()
+        .and_then(|member| member.id.as_deref());
+    let _ = match (writer.origin, member) {
         (Origin::OtherContainer, Some(id)) => {
-            let _ = write!(
+            write!(
                 out,
                 " from another container, {}",
                 quoted(short_id(id).as_bytes(), NAME_CAP)
-            );
+            )
         }
-        (Origin::OtherContainer, None) => out.push_str(" from another container"),
-        (Origin::Host, _) => out.push_str(" from the host"),
-        (Origin::Inside | Origin::Unknown, _) => {}
-    }
+        (Origin::OtherContainer, None) => write!(out, " from another container"),
+        (Origin::Host, _) => write!(out, " from the host"),
+        (Origin::Inside | Origin::Unknown, _) => Ok(()),
+    };
 }
 
 fn gap_sentence(gap: &Gap) -> String {

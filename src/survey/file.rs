@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use nix::fcntl::OFlag;
@@ -61,6 +61,14 @@ impl Root {
                 .filter_map(|entry| Some(entry.ok()?.file_name()))
                 .collect(),
         )
+    }
+
+    /// The uid that owns what is there.
+    #[must_use]
+    pub fn owner(&self, path: &Path) -> Option<u32> {
+        std::fs::metadata(self.at(path))
+            .ok()
+            .map(|metadata| metadata.uid())
     }
 
     /// The directory exists.

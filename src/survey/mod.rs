@@ -8,3 +8,5 @@ pub mod processes;
 pub mod runtime;
 pub mod sight;
 pub mod whois;
+
+pub use self::runtime::{Owner, Readers, owner};

@@ -80,7 +80,13 @@ impl Survey {
     /// A survey that knows nothing yet. `host_ns` is the host's mount namespace.
     #[must_use]
     pub fn new(readers: Readers, host_ns: u64) -> Self {
-        Self { readers, inits: Inits::default(), host_ns, known: Vec::new(), next: 1 }
+        Self {
+            readers,
+            inits: Inits::default(),
+            host_ns,
+            known: Vec::new(),
+            next: 1,
+        }
     }
 
     /// One pass over the host. `tell` is called as soon as something is known:
@@ -90,7 +96,9 @@ impl Survey {
             Ok(table) => {
                 let (found, unreadable) = overlays(&table);
                 if unreadable > 0 {
-                    tell(News::Blind(format!("{unreadable} lines of the mount table were not understood")));
+                    tell(News::Blind(format!(
+                        "{unreadable} lines of the mount table were not understood"
+                    )));
                 }
                 self.host_mounts(found, tell);
             }
@@ -110,7 +118,9 @@ impl Survey {
     /// Some root filesystem still waits for its init or its name.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
-        self.known.iter().any(|known| known.reach.init.is_none() || known.container.id.is_none())
+        self.known
+            .iter()
+            .any(|known| known.reach.init.is_none() || known.container.id.is_none())
     }
 
     fn host_mounts(&mut self, found: Vec<OverlayMount>, tell: &mut dyn FnMut(News)) {
@@ -126,11 +136,17 @@ impl Survey {
     }
 
     /// Forgets what is neither mounted on the host nor the root of a living init.
-    fn drop_gone(&mut self, mounted: &HashMap<(u32, u32), OverlayMount>, tell: &mut dyn FnMut(News)) {
+    fn drop_gone(
+        &mut self,
+        mounted: &HashMap<(u32, u32), OverlayMount>,
+        tell: &mut dyn FnMut(News),
+    ) {
         self.known.retain_mut(|known| {
             let here = mounted.get(&known.device).is_some_and(|overlay| {
                 known.reach.host.as_ref().is_some_and(|(path, mount)| {
-                    *path == overlay.mountpoint && *mount == overlay.mount && known.unique == unique(overlay)
+                    *path == overlay.mountpoint
+                        && *mount == overlay.mount
+                        && known.unique == unique(overlay)
                 })
             });
             if here {
@@ -146,19 +162,29 @@ impl Survey {
     }
 
     fn host_mount(&mut self, overlay: OverlayMount, tell: &mut dyn FnMut(News)) {
-        if let Some(index) = self.known.iter().position(|known| known.device == overlay.device) {
+        if let Some(index) = self
+            .known
+            .iter()
+            .position(|known| known.device == overlay.device)
+        {
             return self.seen_again(index, &overlay, tell);
         }
         let container = match self.readers.owner(&overlay.mountpoint) {
             Owner::Work(_) => return,
             Owner::Container(container) => *container,
-            Owner::Unknown => Container { missing: vec!["id"], ..Container::default() },
+            Owner::Unknown => Container {
+                missing: vec!["id"],
+                ..Container::default()
+            },
         };
         let known = Known {
             id: self.fresh(),
             device: overlay.device,
             unique: unique(&overlay),
-            reach: Reach { host: Some((overlay.mountpoint, overlay.mount)), init: None },
+            reach: Reach {
+                host: Some((overlay.mountpoint, overlay.mount)),
+                init: None,
+            },
             mount_ns: None,
             upper: overlay.upper,
             container,
@@ -169,7 +195,9 @@ impl Survey {
 
     /// A root filesystem that is in the book already.
     fn seen_again(&mut self, index: usize, overlay: &OverlayMount, tell: &mut dyn FnMut(News)) {
-        let Some(known) = self.known.get_mut(index) else { return };
+        let Some(known) = self.known.get_mut(index) else {
+            return;
+        };
         let mut changed = known.unique.is_none();
         if known.reach.host.is_none() {
             known.reach.host = Some((overlay.mountpoint.clone(), overlay.mount));
@@ -213,10 +241,16 @@ impl Survey {
             id: self.fresh(),
             device: init.root.device,
             unique: None,
-            reach: Reach { host: None, init: None },
+            reach: Reach {
+                host: None,
+                init: None,
+            },
             mount_ns: None,
             upper: None,
-            container: Container { missing: vec!["id"], ..Container::default() },
+            container: Container {
+                missing: vec!["id"],
+                ..Container::default()
+            },
         };
         take_init(&mut known, Some(&init));
         tell(sighting(&known));
@@ -256,7 +290,11 @@ fn by_cgroup(key: ProcessKey) -> Option<Container> {
     let text = read_of(&process, "cgroup", 64 * 1024).ok()?;
     if let Some(member) = member(&text) {
         return Some(Container {
-            missing: if member.id.is_some() { Vec::new() } else { vec!["id"] },
+            missing: if member.id.is_some() {
+                Vec::new()
+            } else {
+                vec!["id"]
+            },
             id: member.id,
             runtime: Some(member.runtime),
             source: Some("cgroup"),
@@ -265,7 +303,11 @@ fn by_cgroup(key: ProcessKey) -> Option<Container> {
     }
     let own = read_of(&pinned_self()?, "cgroup", 64 * 1024).ok()?;
     let leaf = leaf(&text, &own)?;
-    Some(Container { id: Some(leaf), source: Some("cgroup-leaf"), ..Container::default() })
+    Some(Container {
+        id: Some(leaf),
+        source: Some("cgroup-leaf"),
+        ..Container::default()
+    })
 }
 
 fn pinned_self() -> Option<procfs::process::Process> {
@@ -295,7 +337,10 @@ fn unique(overlay: &OverlayMount) -> Option<u64> {
 fn sighting(known: &Known) -> News {
     let mut dirs = Vec::new();
     let mut trouble = Vec::new();
-    let ways = [known.reach.host.as_ref().map(|_| known.reach.open_host()), known.reach.init.map(|_| known.reach.open())];
+    let ways = [
+        known.reach.host.as_ref().map(|_| known.reach.open_host()),
+        known.reach.init.map(|_| known.reach.open()),
+    ];
     for root in ways.into_iter().flatten() {
         match root.and_then(|root| root.walk(crate::model::PRELOAD_PATH.as_bytes())) {
             Ok(walk) => dirs.extend(walk.dirs),
@@ -321,7 +366,10 @@ mod tests {
     #[test]
     fn the_leaf_of_an_unknown_layout_names_the_container() {
         let own = b"4:memory:/service/0123\n0::/\n";
-        assert_eq!(leaf(b"4:memory:/service/0123\n0::/lab/c1\n", own).as_deref(), Some("c1"));
+        assert_eq!(
+            leaf(b"4:memory:/service/0123\n0::/lab/c1\n", own).as_deref(),
+            Some("c1")
+        );
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::model::{
     Change, ChangeType, Detection, FileKind, FileView, Finding, Gap, Record, RootfsId,
 };
 use crate::sys::fanotify::mask;
+use crate::watch::deliver::Delivery;
 use crate::watch::jobs::{Acted, Job, Subject};
 
 /// How long a look waits for the event that explains it.
@@ -48,7 +49,7 @@ struct Held {
 /// The examiner.
 #[derive(Debug)]
 pub struct Examiner {
-    records: Sender<Record>,
+    records: Sender<Delivery>,
     dropped: Arc<AtomicU64>,
     quote: usize,
     host_ns: Option<u64>,
@@ -60,8 +61,20 @@ impl Examiner {
     /// An examiner that knows nothing yet. `quote` bounds the content kept;
     /// `dropped` counts records given up.
     #[must_use]
-    pub fn new(records: Sender<Record>, dropped: Arc<AtomicU64>, quote: usize, host_ns: Option<u64>) -> Self {
-        Self { records, dropped, quote, host_ns, known: HashMap::new(), held: HashMap::new() }
+    pub fn new(
+        records: Sender<Delivery>,
+        dropped: Arc<AtomicU64>,
+        quote: usize,
+        host_ns: Option<u64>,
+    ) -> Self {
+        Self {
+            records,
+            dropped,
+            quote,
+            host_ns,
+            known: HashMap::new(),
+            held: HashMap::new(),
+        }
     }
 
     /// Works until the loop hangs up; what is held is told before the end.
@@ -132,10 +145,18 @@ impl Examiner {
     }
 
     fn tell_first(&mut self, subject: &Subject, at: SystemTime) {
-        let Some(Some(file)) = self.see(subject) else { return };
+        let Some(Some(file)) = self.see(subject) else {
+            return;
+        };
         let verdict = first_sight(&file);
         self.known.entry(subject.id).or_default().file = Some(file.clone());
-        self.tell(subject, &Acted::look(at, Detection::Scan), verdict, Some(file), None);
+        self.tell(
+            subject,
+            &Acted::look(at, Detection::Scan),
+            verdict,
+            Some(file),
+            None,
+        );
     }
 
     /// An act that is over. One that explains a held look takes its place.
@@ -162,7 +183,14 @@ impl Examiner {
 
     fn hold(&mut self, subject: Arc<Subject>, acted: Acted) {
         let until = Instant::now() + HOLD;
-        self.held.insert(subject.id, Held { until, subject, acted });
+        self.held.insert(
+            subject.id,
+            Held {
+                until,
+                subject,
+                acted,
+            },
+        );
     }
 
     /// Created by open and not yet written to, as far as can be told.
@@ -172,8 +200,13 @@ impl Examiner {
     }
 
     fn examine(&mut self, subject: &Subject, acted: Acted) {
-        let Some(after) = self.see(subject) else { return };
-        let before = std::mem::replace(&mut self.known.entry(subject.id).or_default().file, after.clone());
+        let Some(after) = self.see(subject) else {
+            return;
+        };
+        let before = std::mem::replace(
+            &mut self.known.entry(subject.id).or_default().file,
+            after.clone(),
+        );
         for verdict in change(before.as_ref(), after.as_ref(), acted.mask) {
             // The close of a file whose writes were told is no news.
             if acted.closing && !verdict.alert && verdict.kind == ChangeType::Info {
@@ -228,15 +261,30 @@ impl Examiner {
         let mut writer = acted.writer.clone();
         let mut container = subject.container.clone();
         if let Some(writer) = &mut writer {
-            place(writer, &mut container, acted.same_root, subject.mount_ns, self.host_ns);
+            place(
+                writer,
+                &mut container,
+                acted.same_root,
+                subject.mount_ns,
+                self.host_ns,
+            );
         }
-        let file = if verdict.kind == ChangeType::Deletion { None } else { file };
+        let file = if verdict.kind == ChangeType::Deletion {
+            None
+        } else {
+            file
+        };
         self.send(Record::Finding(Box::new(Finding {
             at: acted.at,
             change: verdict,
             detection: acted.detection,
             container,
-            rootfs: subject.reach.host.as_ref().map(|(path, _)| path.clone()).unwrap_or_default(),
+            rootfs: subject
+                .reach
+                .host
+                .as_ref()
+                .map(|(path, _)| path.clone())
+                .unwrap_or_default(),
             coverage: subject.coverage.clone(),
             writer,
             file,
@@ -248,7 +296,11 @@ impl Examiner {
     }
 
     fn send(&self, record: Record) {
-        if self.records.send_timeout(record, PATIENCE).is_err() {
+        if self
+            .records
+            .send_timeout(Delivery::Record(record), PATIENCE)
+            .is_err()
+        {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -49,7 +49,15 @@ impl Acted {
     /// A reason to look that no event gave.
     #[must_use]
     pub fn look(at: SystemTime, detection: Detection) -> Self {
-        Self { mask: 0, writer: None, same_root: false, folded: 0, closing: false, at, detection }
+        Self {
+            mask: 0,
+            writer: None,
+            same_root: false,
+            folded: 0,
+            closing: false,
+            at,
+            detection,
+        }
     }
 }
 

@@ -103,26 +103,40 @@ impl Marks {
     /// As `Group::new`: `EPERM` without the capability, `EINVAL` on kernels that
     /// report no names.
     pub fn new(waiter: &Waiter, first_token: u64) -> io::Result<Self> {
-        let mut marks = Self { lanes: Vec::new(), own_pid: nix::unistd::getpid().as_raw() };
+        let mut marks = Self {
+            lanes: Vec::new(),
+            own_pid: nix::unistd::getpid().as_raw(),
+        };
         marks.open_lane(waiter, first_token, false)?;
         Ok(marks)
     }
 
-    fn open_lane(&mut self, waiter: &Waiter, first_token: u64, exclusive: bool) -> io::Result<usize> {
+    fn open_lane(
+        &mut self,
+        waiter: &Waiter,
+        first_token: u64,
+        exclusive: bool,
+    ) -> io::Result<usize> {
         if self.lanes.len() >= MAX_LANES {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
         }
         let index = self.lanes.len();
         let group = Group::new(Reports::Names)?;
         waiter.add(&group, Interest::Readable, first_token + index as u64)?;
-        self.lanes.push(Lane { group, book: HashMap::new(), exclusive });
+        self.lanes.push(Lane {
+            group,
+            book: HashMap::new(),
+            exclusive,
+        });
         Ok(index)
     }
 
     /// Events carry pidfds.
     #[must_use]
     pub fn has_pidfds(&self) -> bool {
-        self.lanes.first().is_some_and(|lane| lane.group.has_pidfds())
+        self.lanes
+            .first()
+            .is_some_and(|lane| lane.group.has_pidfds())
     }
 
     /// Number of groups in use.
@@ -147,7 +161,13 @@ impl Marks {
     ///
     /// # Errors
     /// The errno with which the kernel refused; the ladder decides what it means.
-    pub fn add(&mut self, rootfs: RootfsId, dir: &Dir, waiter: &Waiter, first_token: u64) -> io::Result<()> {
+    pub fn add(
+        &mut self,
+        rootfs: RootfsId,
+        dir: &Dir,
+        waiter: &Waiter,
+        first_token: u64,
+    ) -> io::Result<()> {
         let key = HandleKey::of(dir.fd.as_fd())?;
         let stat = fstat(&dir.fd)?;
         let object = (stat.st_dev, stat.st_ino);
@@ -159,8 +179,18 @@ impl Marks {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
         };
         lane.group.mark_dir(dir.fd.as_fd(), EVENTS)?;
-        let watch = Watch { rootfs, name: dir.next.clone(), leaf: dir.leaf };
-        let marked = lane.book.entry(key.bytes().to_vec()).or_insert_with(|| Marked { object, watches: Vec::new() });
+        let watch = Watch {
+            rootfs,
+            name: dir.next.clone(),
+            leaf: dir.leaf,
+        };
+        let marked = lane
+            .book
+            .entry(key.bytes().to_vec())
+            .or_insert_with(|| Marked {
+                object,
+                watches: Vec::new(),
+            });
         marked.object = object;
         if !marked.watches.contains(&watch) {
             marked.watches.push(watch);
@@ -196,11 +226,19 @@ impl Marks {
         };
         for event in batch.events {
             reading.overflow |= event.mask & mask::OVERFLOW != 0;
-            let Some(place) = event.place.filter(|_| event.pid != own_pid) else { continue };
-            let Some(marked) = lane.book.get(place.key) else { continue };
+            let Some(place) = event.place.filter(|_| event.pid != own_pid) else {
+                continue;
+            };
+            let Some(marked) = lane.book.get(place.key) else {
+                continue;
+            };
             // A pidfd goes to the first root filesystem concerned; nearly always there is one.
             let mut pidfd = event.pidfd;
-            for watch in marked.watches.iter().filter(|watch| watch.concerns(place.name, event.mask)) {
+            for watch in marked
+                .watches
+                .iter()
+                .filter(|watch| watch.concerns(place.name, event.mask))
+            {
                 reading.triggers.push(Trigger {
                     rootfs: watch.rootfs,
                     leaf: watch.leaf && place.name == watch.name,

@@ -1,7 +1,13 @@
 //! FLOOR 5: the product at work: the loop, the marks it keeps, the threads around it.
 
+pub mod deliver;
 pub mod examiner;
 pub mod jobs;
+pub mod ladder;
 pub mod marks;
+mod news;
+mod report;
 pub mod run;
+pub mod status;
 pub mod surveyor;
+pub mod watched;

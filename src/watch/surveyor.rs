@@ -55,8 +55,14 @@ impl Surveyor {
     pub fn start(survey: Survey, bell: Arc<Wake>) -> std::io::Result<Self> {
         let (ask, asks) = bounded(ASKS);
         let (tell, news) = bounded(NEWS);
-        let thread = thread::Builder::new().name("survey".to_owned()).spawn(move || work(survey, &asks, &tell, &bell))?;
-        Ok(Self { asks: Some(ask), news, thread: Some(thread) })
+        let thread = thread::Builder::new()
+            .name("survey".to_owned())
+            .spawn(move || work(survey, &asks, &tell, &bell))?;
+        Ok(Self {
+            asks: Some(ask),
+            news,
+            thread: Some(thread),
+        })
     }
 
     /// Asks, without ever waiting. Whether the question was taken: with the queue
@@ -113,6 +119,10 @@ fn work(mut survey: Survey, asks: &Receiver<Ask>, tell: &Sender<News>, bell: &Wa
         if pass {
             survey.pass(&mut tell);
         }
-        next = if survey.is_incomplete() { again.next().copied() } else { None };
+        next = if survey.is_incomplete() {
+            again.next().copied()
+        } else {
+            None
+        };
     }
 }

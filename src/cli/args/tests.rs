@@ -19,57 +19,42 @@ fn options(config: Option<&str>, json: bool, syslog: bool) -> Options {
     }
 }
 
+#[track_caller]
+fn means(words: &str, command: Command) {
+    assert_eq!(parse(words.split(' ')).ok(), Some(command), "{words}");
+}
+
 #[test]
 fn every_verb_takes_the_options_of_the_design() {
-    let cases: [(&[&str], Command); 9] = [
-        (
-            &["run", "-c", "f", "--json", "--syslog"],
-            Command::Run(options(Some("f"), true, true)),
-        ),
-        (
-            &["run", "--config=f"],
-            Command::Run(options(Some("f"), false, false)),
-        ),
-        (
-            &["scan", "--json", "-cf"],
-            Command::Scan(options(Some("f"), true, false)),
-        ),
-        (
-            &["list", "--json"],
-            Command::List(options(None, true, false)),
-        ),
-        (
-            &["probe", "--json"],
-            Command::Probe(options(None, true, false)),
-        ),
-        (
-            &["check", "-c", "f"],
-            Command::Check(options(Some("f"), false, false)),
-        ),
-        (
-            &["selftest"],
-            Command::Selftest(options(None, false, false)),
-        ),
-        (
-            &["status", "-c", "f", "--json"],
-            Command::Status(options(Some("f"), true, false)),
-        ),
-        (
-            &["whois", "--proc", "d", "12", "--json"],
-            Command::Whois {
-                pid: 12,
-                proc_root: Some("d".into()),
-                json: true,
-            },
-        ),
-    ];
-    for (words, command) in cases {
-        assert_eq!(
-            parse(words.iter().copied()).ok(),
-            Some(command),
-            "{words:?}"
-        );
-    }
+    means(
+        "run -c f --json --syslog",
+        Command::Run(options(Some("f"), true, true)),
+    );
+    means(
+        "run --config=f",
+        Command::Run(options(Some("f"), false, false)),
+    );
+    means(
+        "scan --json -cf",
+        Command::Scan(options(Some("f"), true, false)),
+    );
+    means("list --json", Command::List(options(None, true, false)));
+    means("probe --json", Command::Probe(options(None, true, false)));
+    means(
+        "check -c f",
+        Command::Check(options(Some("f"), false, false)),
+    );
+    means("selftest", Command::Selftest(options(None, false, false)));
+    means(
+        "status -c f --json",
+        Command::Status(options(Some("f"), true, false)),
+    );
+    let whois = Command::Whois {
+        pid: 12,
+        proc_root: Some("d".into()),
+        json: true,
+    };
+    means("whois --proc d 12 --json", whois);
 }
 
 #[test]

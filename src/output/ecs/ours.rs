@@ -4,6 +4,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::model::{Container, Content, Coverage, FileView, Finding, Writer};
 use crate::output::escape::{base64, escape, hex};
+use crate::output::words::entries;
+use crate::parse::preload::Entry;
 
 use super::object::{Object, Twins};
 use super::{file, process};
@@ -122,28 +124,21 @@ fn previous(view: &FileView) -> Object {
 
 /// Which libraries a change brought, and which it took away.
 fn difference(object: &mut Object, finding: &Finding) {
-    let entries = |view| {
-        read(view)
-            .map(|content| content.entries.as_slice())
-            .unwrap_or_default()
-    };
-    let (now, before) = (
-        entries(finding.file.as_ref()),
-        entries(finding.before.as_ref()),
-    );
-    let shown = |raw: &[u8]| escape(raw, CONTENT_CAP).shown.into_owned();
+    let now = entries(finding.file.as_ref()).unwrap_or_default();
+    let before = entries(finding.before.as_ref()).unwrap_or_default();
+    let shown = |entry: &Entry| escape(&entry.raw, CONTENT_CAP).shown.into_owned();
     object.list(
         "added",
         now.iter()
             .filter(|entry| !before.contains(entry))
-            .map(|entry| shown(&entry.raw)),
+            .map(shown),
     );
     object.list(
         "removed",
         before
             .iter()
             .filter(|entry| !now.contains(entry))
-            .map(|entry| shown(&entry.raw)),
+            .map(shown),
     );
 }
 
@@ -161,7 +156,11 @@ fn writer(writer: &Writer, twins: &mut Twins) -> Object {
             id.map(|id| twins.text("ldwatch.writer.container.id", id.as_bytes())),
         );
         place.put("runtime", member.runtime.name());
-        place.put_some("pod_uid", member.pod_uid.as_deref());
+        let pod_uid = member.pod_uid.as_deref();
+        place.put_some(
+            "pod_uid",
+            pod_uid.map(|uid| twins.text("ldwatch.writer.container.pod_uid", uid.as_bytes())),
+        );
         object.nest("container", place);
     }
     let lineage = if writer.confirmed {

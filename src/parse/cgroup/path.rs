@@ -195,6 +195,7 @@ impl<'a> Walk<'a> {
             () if self.kubernetes && outer == Some(Runtime::Docker) => Runtime::KubernetesDocker,
             () if self.kubernetes => Runtime::Kubernetes,
             () if self.ecs => Runtime::Ecs,
+            () if matches!(self.parent, b"balena" | b"balena-engine") => Runtime::Balena,
             () => Runtime::Docker,
         }
     }

@@ -33,7 +33,7 @@ pub fn container(root: &Root, mountpoint: &Path) -> Option<Container> {
         .and_then(|record| facts::string(record, "/id"))
         .map(str::to_owned);
     let id = id.or_else(|| search(root, &home, mountpoint));
-    let mut container = placed(id.as_deref(), word(storage), SOURCE);
+    let mut container = placed(id.as_deref(), word(root, &home), SOURCE);
     match &record {
         Some(record) => describe(root, storage, &mut container, record),
         None => container.missing.push("record"),
@@ -45,14 +45,13 @@ pub fn container(root: &Root, mountpoint: &Path) -> Option<Container> {
     Some(container)
 }
 
-/// A user's storage is below the home directory unless configured otherwise.
-fn word(storage: &Path) -> Runtime {
-    let user =
-        storage.ends_with(".local/share/containers/storage") && !storage.starts_with("/root");
-    if user {
-        Runtime::PodmanRootless
-    } else {
+/// A user's storage belongs to the user, wherever it is.
+fn word(root: &Root, home: &Path) -> Runtime {
+    let system = root.owner(Path::new("/")) == root.owner(home);
+    if system {
         Runtime::Podman
+    } else {
+        Runtime::PodmanRootless
     }
 }
 

@@ -26,6 +26,8 @@ const STATES: usize = 4096;
 pub struct States {
     extra: Vec<PathBuf>,
     known: HashMap<PathBuf, Known>,
+    /// State file and ID by root filesystem, as of the last scan.
+    index: HashMap<PathBuf, (PathBuf, String)>,
 }
 
 /// What one state file said.
@@ -44,20 +46,36 @@ impl States {
 
     /// The container whose root filesystem is mounted there.
     pub fn container(&mut self, root: &Root, mountpoint: &Path) -> Option<Container> {
+        if let Some(container) = self.indexed(root, mountpoint) {
+            return Some(container);
+        }
+        self.scan(root);
+        self.indexed(root, mountpoint)
+    }
+
+    /// The container that the last scan found there, when its state still says so.
+    fn indexed(&mut self, root: &Root, mountpoint: &Path) -> Option<Container> {
+        let (file, id) = self.index.get(mountpoint)?.clone();
+        let known = self.known(root, &file)?;
+        (known.rootfs.as_deref() == Some(mountpoint)).then(|| describe(&id, &file, &known.labels))
+    }
+
+    fn scan(&mut self, root: &Root) {
         let mut files = self.files(root);
         files.truncate(STATES);
         let present: HashSet<&Path> = files.iter().map(|(file, _)| file.as_path()).collect();
         self.known
             .retain(|file, _| present.contains(file.as_path()));
-        for (file, id) in &files {
-            let Some(known) = self.known(root, file) else {
-                continue;
-            };
-            if known.rootfs.as_deref() == Some(mountpoint) {
-                return Some(describe(id, file, &known.labels));
+        self.index.clear();
+        for (file, id) in files {
+            let rootfs = self
+                .known(root, &file)
+                .and_then(|known| known.rootfs.clone());
+            if let Some(rootfs) = rootfs {
+                // The first that claims a root filesystem keeps it.
+                self.index.entry(rootfs).or_insert((file, id));
             }
         }
-        None
     }
 
     /// The state files there may be, with the ID that the directory names. Those of root

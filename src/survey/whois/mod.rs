@@ -155,6 +155,8 @@ impl Process<'_> {
             return known(None, Runtime::ContainerdCri);
         }
         match self.leaf().filter(|_| hint.is_none() && self.levels() > 1) {
+            // A namespace of containerd whose name says nothing.
+            Some(leaf) if table.containerd() => known(Some(leaf.name), Runtime::Containerd),
             Some(leaf) => known(Some(leaf.name), Runtime::Unknown),
             None => fallback,
         }

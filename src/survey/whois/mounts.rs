@@ -21,6 +21,7 @@ pub struct Table {
     root: Option<Mount>,
     binds: Vec<Mount>,
     cgroups: Vec<u8>,
+    snapshot: bool,
 }
 
 struct Mount {
@@ -39,13 +40,13 @@ impl Table {
             root: None,
             binds: Vec::new(),
             cgroups: Vec::new(),
+            snapshot: false,
         };
-        for mount in text
-            .split(|&byte| byte == b'\n')
-            .take(MOUNTS)
-            .filter_map(mount)
-        {
+        for line in text.split(|&byte| byte == b'\n').take(MOUNTS) {
+            let Some(mount) = mount(line) else { continue };
             if mount.point == b"/" {
+                let mark = b"/io.containerd.snapshotter.";
+                table.snapshot = line.windows(mark.len()).any(|window| window == mark);
                 table.root = Some(mount);
             } else if PLACES.contains(&mount.point.as_slice())
                 || MACHINE.contains(&mount.point.as_slice())
@@ -72,6 +73,11 @@ impl Table {
         self.root
             .as_ref()
             .is_some_and(|root| root.layered() || root.source != b"/")
+    }
+
+    /// The layers of the root are snapshots of containerd.
+    pub fn containerd(&self) -> bool {
+        self.snapshot
     }
 
     /// Cgroup text made of the cgroups that are mounted as roots.

@@ -226,16 +226,39 @@ fn the_monitor_above_names_the_container() {
         (String::new(), None),
     ];
     for (cmdline, expected) in cases {
-        let proc_root = proc_with(&[
-            ("100/cgroup", "0::/\n"),
-            ("100/stat", "100 (a) b) S 60 1 1"),
-            ("60/status", "Name:\tsh\nPPid:\t50\n"),
-            ("50/cmdline", &cmdline),
-        ]);
-        let found = ask(&proc_root);
+        let found = below_monitor(&cmdline);
         let found = found.container_id.as_deref().zip(found.runtime);
         assert_eq!(found, expected, "{cmdline:?}");
     }
+}
+
+/// Asks about the grandchild of a process with this command line.
+fn below_monitor(cmdline: &str) -> Whois {
+    ask(&proc_with(&[
+        ("100/cgroup", "0::/\n"),
+        ("100/stat", "100 (a) b) S 60 1 1"),
+        ("60/status", "Name:\tsh\nPPid:\t50\n"),
+        ("50/cmdline", cmdline),
+    ]))
+}
+
+#[test]
+fn a_container_in_any_namespace_of_containerd_has_the_name_of_its_cgroup() {
+    let layers = "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/2/fs";
+    let table = format!("9 8 0:70 / / rw - overlay overlay rw,lowerdir={layers}\n");
+    let ask = |status: &str| {
+        ask(&proc_with(&[
+            ("100/cgroup", "0::/example/redis\n"),
+            ("100/mountinfo", &table),
+            ("100/status", status),
+        ]))
+    };
+    let expected = Whois {
+        container_id: Some("redis".into()),
+        runtime: Some(Runtime::Containerd),
+    };
+    assert_eq!(ask("NSpid:\t100\t1\n"), expected);
+    assert_eq!(ask("NSpid:\t100\n"), Whois::default());
 }
 
 #[test]

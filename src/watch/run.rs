@@ -1,0 +1,412 @@
+//! THE LOOP. It waits for events, a changed mount table, the survey's answer, a
+//! signal, a deadline or the sweep, and hands on what follows from each.
+//!
+//! It owns all watching state and makes every mark. It never walks a path that a
+//! container controls, never parses a mount table, never writes to a sink: those
+//! who do work on threads of their own, and it never waits for them.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime};
+
+use crossbeam_channel::{Sender, bounded};
+
+use crate::model::{Detection, RootfsId};
+use crate::survey::runtime::Readers;
+use crate::survey::sight::Survey;
+use crate::sys::epoll::{Interest, Waiter, Wake};
+use crate::sys::sched;
+use crate::sys::signals::Arrivals;
+use crate::watch::deliver::{Deliverer, Delivery, Outlet, Word};
+use crate::watch::examiner::Examiner;
+use crate::watch::jobs::{Acted, Job};
+use crate::watch::marks::{Marks, Trigger};
+use crate::watch::status::Counters;
+use crate::watch::surveyor::{Ask, Surveyor};
+use crate::watch::watched::Watched;
+use crate::who::process::Boot;
+
+const STOP: u64 = 0;
+const RELOAD: u64 = 1;
+const MOUNTS: u64 = 2;
+const BELL: u64 = 3;
+/// Tokens from here on are lanes of marks.
+pub(super) const LANES: u64 = 16;
+
+/// Jobs that may wait for the examiner; beyond, acts are folded and counted.
+const JOBS: usize = 4096;
+/// Reads of one lane in one turn: the others get theirs, whatever one container does.
+const READS: usize = 8;
+/// How soon an act that found no room is offered again.
+const RETRY: Duration = Duration::from_millis(5);
+/// How long the threads may take to end.
+const FAREWELL: Duration = Duration::from_millis(1500);
+
+/// What the loop is told to do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long an act without a close is waited for.
+    pub settle: Duration,
+    /// How often everything is looked at; `None`: never.
+    pub sweep: Option<Duration>,
+    /// Run under `SCHED_FIFO` when allowed.
+    pub realtime: bool,
+    /// Bytes of content kept.
+    pub quote: usize,
+    /// Further directories with runc or crun states.
+    pub state_roots: Vec<std::path::PathBuf>,
+}
+
+/// Why the loop ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to.
+    Asked,
+    /// Nobody reads the records any more; why.
+    ReaderGone(String),
+}
+
+/// The watcher.
+#[derive(Debug)]
+pub struct Watch {
+    pub(super) options: Options,
+    pub(super) waiter: Waiter,
+    pub(super) marks: Marks,
+    pub(super) watched: HashMap<RootfsId, Watched>,
+    pub(super) surveyor: Surveyor,
+    pub(super) deliverer: Deliverer,
+    pub(super) counters: Counters,
+    pub(super) dropped: Arc<AtomicU64>,
+    pub(super) started: Instant,
+    pub(super) realtime: bool,
+    pub(super) ready: bool,
+    pub(super) status_due: Option<Instant>,
+    jobs: Sender<Job>,
+    examiner: JoinHandle<()>,
+    bell: Arc<Wake>,
+    mounts: File,
+    stop: Arrivals,
+    reload: Arrivals,
+    boot: Boot,
+    acting: Vec<RootfsId>,
+    owing: bool,
+    next_sweep: Option<Instant>,
+    rescan: Option<Instant>,
+}
+
+impl Watch {
+    /// Makes the group, the threads and everything else that can fail.
+    ///
+    /// # Errors
+    /// `EPERM`: no `CAP_SYS_ADMIN`; `EINVAL`: this kernel reports no names.
+    pub fn new(options: Options, outlet: Box<dyn Outlet>) -> io::Result<Self> {
+        let waiter = Waiter::new()?;
+        let marks = Marks::new(&waiter, LANES)?;
+        let (stop, reload) = (Arrivals::of_stop()?, Arrivals::of_reload()?);
+        let mounts = File::open("/proc/self/mountinfo")?;
+        let bell = Arc::new(Wake::new()?);
+        waiter.add(&stop, Interest::Readable, STOP)?;
+        waiter.add(&reload, Interest::Readable, RELOAD)?;
+        waiter.add(&mounts, Interest::Priority, MOUNTS)?;
+        waiter.add(&*bell, Interest::Readable, BELL)?;
+        let boot = Boot::read();
+        let deliverer = Deliverer::start(outlet, Arc::clone(&bell))?;
+        let readers = Readers::new("/".as_ref()).with_state_roots(&options.state_roots);
+        let surveyor = Surveyor::start(
+            Survey::new(readers, boot.mount_ns.unwrap_or(0)),
+            Arc::clone(&bell),
+        )?;
+        let dropped = Arc::new(AtomicU64::new(0));
+        let (jobs, work) = bounded(JOBS);
+        let examiner = Examiner::new(
+            deliverer.queue.clone(),
+            Arc::clone(&dropped),
+            options.quote,
+            boot.mount_ns,
+        );
+        let examiner = thread::Builder::new()
+            .name("examine".to_owned())
+            .spawn(move || examiner.work(&work))?;
+        let realtime = options.realtime && sched::fifo().is_ok();
+        let now = Instant::now();
+        Ok(Self {
+            next_sweep: options.sweep.map(|sweep| now + sweep),
+            options,
+            waiter,
+            marks,
+            watched: HashMap::new(),
+            surveyor,
+            deliverer,
+            counters: Counters::default(),
+            dropped,
+            started: now,
+            realtime,
+            ready: false,
+            status_due: None,
+            jobs,
+            examiner,
+            bell,
+            mounts,
+            stop,
+            reload,
+            boot,
+            acting: Vec::new(),
+            owing: false,
+            rescan: None,
+        })
+    }
+
+    /// The loop, until it is asked to end or nobody reads any more.
+    ///
+    /// # Errors
+    /// The errno of epoll_wait(2): nothing can be waited for any more.
+    pub fn run(mut self) -> io::Result<Ended> {
+        self.surveyor.ask(Ask::Pass);
+        let mut tokens = Vec::new();
+        let ended = loop {
+            self.waiter.wait(self.time_left(), &mut tokens)?;
+            for &token in &tokens {
+                match token {
+                    STOP if self.stop.take() => {
+                        self.finish();
+                        self.farewell();
+                        return Ok(Ended::Asked);
+                    }
+                    RELOAD if self.reload.take() => self.deliver(Delivery::Reload),
+                    MOUNTS => self.mounts_moved(),
+                    BELL => self.bell.clear(),
+                    lane if lane >= LANES => {
+                        self.events(usize::try_from(lane - LANES).unwrap_or(0))
+                    }
+                    _ => {}
+                }
+            }
+            self.news();
+            if let Some(gone) = self.words() {
+                break gone;
+            }
+            self.release(Some(Instant::now()));
+            self.pay_debts();
+            self.tick();
+        };
+        self.farewell();
+        Ok(ended)
+    }
+
+    /// How long to sleep at most.
+    fn time_left(&self) -> Option<Duration> {
+        let acting = self
+            .acting
+            .iter()
+            .filter_map(|id| self.watched.get(id)?.deadline());
+        let fixed = [self.next_sweep, self.rescan, self.status_due]
+            .into_iter()
+            .flatten();
+        let due = acting
+            .chain(fixed)
+            .min()
+            .map(|due| due.saturating_duration_since(Instant::now()));
+        if self.owing {
+            Some(due.map_or(RETRY, |due| due.min(RETRY)))
+        } else {
+            due
+        }
+    }
+
+    /// A mount table changed: containers may have come or gone.
+    fn mounts_moved(&mut self) {
+        // The condition is cleared by the poll itself; the table is read elsewhere.
+        let _ = self.mounts.as_fd();
+        self.surveyor.ask(Ask::Pass);
+    }
+
+    /// What the delivery thread has to say.
+    fn words(&mut self) -> Option<Ended> {
+        while let Ok(word) = self.deliverer.words.try_recv() {
+            match word {
+                Word::Reloaded(options) => {
+                    self.next_sweep = options.sweep.map(|sweep| Instant::now() + sweep);
+                    self.options = options;
+                }
+                Word::ReaderGone(why) => return Some(Ended::ReaderGone(why)),
+            }
+        }
+        None
+    }
+
+    /// Reads a lane, a bounded number of times.
+    fn events(&mut self, lane: usize) {
+        for _ in 0..READS {
+            let reading = match self.marks.read(lane) {
+                Ok(reading) => reading,
+                Err(error) => return self.lost_read(&error.to_string()),
+            };
+            self.counters.events += reading.events as u64;
+            if let Some(stop) = reading.broken {
+                self.lost_read(&format!("event buffer not understood: {stop:?}"));
+            }
+            if reading.overflow {
+                self.overflowed();
+            }
+            for trigger in reading.triggers {
+                self.trigger(&trigger);
+            }
+            if reading.events == 0 {
+                return;
+            }
+        }
+    }
+
+    /// One event about a watched name.
+    fn trigger(&mut self, trigger: &Trigger) {
+        self.counters.triggers += 1;
+        let Some(watched) = self.watched.get_mut(&trigger.rootfs) else {
+            return;
+        };
+        if !trigger.leaf {
+            // A directory on the way moved: find the way anew, and look.
+            self.surveyor.ask(Ask::Again(trigger.rootfs));
+            self.look(trigger.rootfs, Detection::Event);
+            return;
+        }
+        let who = (trigger.pid, trigger.pidfd.as_ref());
+        let earlier = watched.trigger(&self.boot, who, trigger.mask, self.options.settle);
+        if !self.acting.contains(&trigger.rootfs) {
+            self.acting.push(trigger.rootfs);
+        }
+        if let Some(earlier) = earlier {
+            self.hand_on(trigger.rootfs, earlier);
+        }
+    }
+
+    /// Hands on the acts that are over; all of them when there is no time limit.
+    fn release(&mut self, now: Option<Instant>) {
+        let far = Instant::now() + Duration::from_secs(3600);
+        for id in std::mem::take(&mut self.acting) {
+            let Some(watched) = self.watched.get_mut(&id) else {
+                continue;
+            };
+            match watched.release(now.unwrap_or(far), self.options.settle) {
+                Some(acted) => self.hand_on(id, acted),
+                None if watched.deadline().is_some() => self.acting.push(id),
+                None => {}
+            }
+        }
+    }
+
+    /// Asks for a look that no act gave reason for.
+    pub(super) fn look(&mut self, id: RootfsId, detection: Detection) {
+        self.hand_on(id, Acted::look(SystemTime::now(), detection));
+    }
+
+    /// Hands an act to the examiner, or keeps it until there is room.
+    fn hand_on(&mut self, id: RootfsId, acted: Acted) {
+        let Some(watched) = self.watched.get_mut(&id) else {
+            return;
+        };
+        self.counters.acts += 1;
+        watched.owe(acted);
+        self.owing |= !pay(&self.jobs, watched);
+    }
+
+    /// Offers again what found no room.
+    fn pay_debts(&mut self) {
+        if self.owing {
+            let jobs = &self.jobs;
+            self.owing = !self
+                .watched
+                .values_mut()
+                .map(|watched| pay(jobs, watched))
+                .fold(true, |all, paid| all & paid);
+        }
+    }
+
+    /// Gives the examiner a job that must not be lost or folded.
+    pub(super) fn job(&self, job: Job) {
+        // The examiner takes jobs until it ends; waiting here is bounded by its
+        // own patience with the sinks.
+        let _ = self.jobs.send(job);
+    }
+
+    /// What is due by the clock.
+    fn tick(&mut self) {
+        let now = Instant::now();
+        if self.rescan.is_some_and(|due| due <= now) {
+            self.rescan = None;
+            self.look_at_all(Detection::Scan);
+        }
+        if self.next_sweep.is_some_and(|due| due <= now) {
+            self.next_sweep = self.options.sweep.map(|sweep| now + sweep);
+            self.surveyor.ask(Ask::Pass);
+            self.look_at_all(Detection::Sweep);
+            self.status_due.get_or_insert(now);
+        }
+        self.report(now);
+    }
+
+    fn look_at_all(&mut self, detection: Detection) {
+        let all: Vec<RootfsId> = self.watched.keys().copied().collect();
+        for id in all {
+            self.look(id, detection);
+        }
+    }
+
+    /// Sight was lost: everything is looked at again, a moment later and once.
+    pub(super) fn rescan_soon(&mut self) {
+        self.rescan
+            .get_or_insert(Instant::now() + Duration::from_millis(50));
+    }
+
+    /// Hands on everything that is pending.
+    fn finish(&mut self) {
+        for lane in 0..self.marks.lanes() {
+            self.events(lane);
+        }
+        self.release(None);
+        self.pay_debts();
+    }
+
+    /// Lets the threads finish what is queued, for a bounded time.
+    fn farewell(self) {
+        let Self {
+            jobs,
+            examiner,
+            deliverer,
+            surveyor,
+            ..
+        } = self;
+        drop(jobs);
+        let end = Instant::now() + FAREWELL;
+        wait_for(&examiner, end);
+        let deliver = deliverer.finish();
+        wait_for(&deliver, end);
+        drop(surveyor);
+    }
+}
+
+/// Offers what a root filesystem owes. Whether it owes nothing now.
+fn pay(jobs: &Sender<Job>, watched: &mut Watched) -> bool {
+    let Some(acted) = watched.owed.take() else {
+        return true;
+    };
+    match jobs.try_send(Job::Look(Arc::clone(&watched.subject), Box::new(acted))) {
+        Ok(()) => true,
+        Err(back) => {
+            if let Job::Look(_, acted) = back.into_inner() {
+                watched.owed = Some(*acted);
+            }
+            false
+        }
+    }
+}
+
+fn wait_for(thread: &JoinHandle<()>, end: Instant) {
+    while !thread.is_finished() && Instant::now() < end {
+        thread::sleep(Duration::from_millis(2));
+    }
+}
