@@ -29,7 +29,7 @@ fn with<R: Runtime>(programs: &[&str], start: fn() -> Result<R, String>, scenari
     let Some(runtime) = gate::have(start()) else {
         return;
     };
-    let mut watcher = Watcher::start("");
+    let mut watcher = Watcher::start(&runtime.config());
     scenario(&runtime, &mut watcher);
     watcher.stop();
 }
@@ -42,7 +42,7 @@ fn exec_in_three(runtime: &dyn Runtime, watcher: &mut Watcher) {
             write(runtime, watcher, id);
         }
         watcher.nothing_else().unwrap();
-        runtime.exec(&ids[0], &["/bin/rm", PRELOAD]);
+        runtime.exec(&ids[0], &["/bin/attack", "unlink", PRELOAD, "-"]);
         watcher.expect(&deletion(&ids[0])).unwrap();
         for id in &ids {
             runtime.remove(id);
@@ -94,8 +94,8 @@ fn honest_life(runtime: &dyn Runtime, watcher: &mut Watcher) {
         runtime.remove(&id);
     }
     let id = started(runtime, watcher, SLEEP);
-    let honest = "cat /etc/ld.so.preload; echo x > /etc/ld.so.preload.bak; \
-                  echo x > /opt/etc/ld.so.preload; true";
+    let honest = "test -x /bin/attack || exit 1; cat /etc/ld.so.preload; \
+                  echo x > /etc/ld.so.preload.bak; echo x > /opt/etc/ld.so.preload";
     runtime.exec(&id, &["/bin/sh", "-c", honest]);
     watcher.nothing_else().unwrap();
     write(runtime, watcher, &id);
@@ -112,7 +112,8 @@ fn started(runtime: &dyn Runtime, watcher: &mut Watcher, argv: &[&str]) -> Strin
 
 fn write(runtime: &dyn Runtime, watcher: &Watcher, id: &str) {
     let own = nonce();
-    let line = format!("echo /tmp/{own}.so > {PRELOAD}");
+    // The first half holds the line off any root but the image's.
+    let line = format!("test -x /bin/attack && echo /tmp/{own}.so > {PRELOAD}");
     runtime.exec(id, &["/bin/sh", "-c", &line]);
     watcher.expect(&creation(id, &own)).unwrap();
 }
@@ -265,7 +266,7 @@ fn docker_image_work_is_silent() {
     watcher.mine(&id);
     watcher.no_alert().unwrap();
     let later = nonce();
-    let line = format!("echo /tmp/{later}.so >> {PRELOAD}");
+    let line = format!("test -x /bin/attack && echo /tmp/{later}.so >> {PRELOAD}");
     docker.exec(&id, &["/bin/sh", "-c", &line]);
     let change = Expect {
         change: "change",

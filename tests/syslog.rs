@@ -104,7 +104,10 @@ fn rsyslogd_receives_alerts_before_and_after_its_restart() {
     let Some(mut rsyslog) = gate::have(Rsyslog::start()) else {
         return;
     };
-    let config = format!("[syslog]\nsocket = {:?}\n", rsyslog.socket());
+    let config = format!(
+        "[syslog]\nenabled = true\nsocket = {:?}\n",
+        rsyslog.socket()
+    );
     let watcher = Watcher::start(&config);
     let (first, second) = (nonce(), nonce());
 

@@ -2,12 +2,14 @@
 //!
 //! `attack contain MERGED CGROUP… -- ARGV` joins the cgroups, takes MERGED as root of
 //! a private mount namespace and runs ARGV there; `attack enter PID CGROUP… -- ARGV`
-//! joins the cgroups, enters the mount namespace of PID and runs ARGV.
+//! joins the cgroups, enters the mount namespace of PID and runs ARGV. `attack rooted`
+//! tells whether such containers can be made here without harm.
 
 use std::env::set_current_dir;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Error, Result};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -36,6 +38,21 @@ pub fn enter(pid: &str, rest: &[OsString]) -> Result<()> {
     let argv = join_cgroups(rest)?;
     setns(&namespace, CloneFlags::CLONE_NEWNS)?;
     exec(argv)
+}
+
+/// Whether this process has the root of its mount namespace as its root.
+///
+/// In a chroot it has not, and there a runtime's exec (setns(2) takes the namespace's
+/// root) lands outside the container: the attack would hit the machine itself.
+pub fn rooted() -> Result<()> {
+    let namespace = File::open("/proc/self/ns/mnt")?;
+    let place = || fs::metadata("/").map(|root| (root.dev(), root.ino()));
+    let before = place()?;
+    setns(&namespace, CloneFlags::CLONE_NEWNS)?;
+    if place()? == before {
+        return Ok(());
+    }
+    Err(Error::other("this is a chroot: containers made here reach the machine's own files"))
 }
 
 /// Moves this process to each directory named before `--`; gives what follows it.

@@ -2,8 +2,8 @@
 //!
 //! `attack VERB PATH NONCE` leaves a line `/tmp/NONCE.so` in the file (or changes
 //! what is there), prints nothing and exits 0; 77 means that the act is not possible
-//! here, with the reason on stderr. `first`, `sleep`, `contain` and `enter` make and
-//! enter containers (see `contain`). It knows nothing of the watcher it is to be
+//! here, with the reason on stderr. `first`, `sleep`, `contain`, `enter` and `rooted`
+//! make and enter containers (see `contain`). It knows nothing of the watcher it is to be
 //! caught by, and it is linked statically so that it runs in an empty root.
 
 #![allow(clippy::print_stderr)]
@@ -53,6 +53,7 @@ fn run(args: &[OsString]) -> Result<()> {
             sleep()
         }
         (Some("sleep"), ..) => sleep(),
+        (Some("rooted"), ..) => contain::rooted(),
         (Some(verb), Some(path), Some(nonce)) => verbs::act(verb, Path::new(path), nonce, word(3)),
         _ => Err(Error::other("usage: attack VERB PATH NONCE")),
     }

@@ -5,7 +5,11 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::command::try_run;
+use super::program;
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -18,7 +22,10 @@ pub fn enter(programs: &[&str]) -> Option<MutexGuard<'static, ()>> {
     if let Some(missing) = programs.iter().find(|name| find(name).is_none()) {
         return skip(&format!("needs the program {missing}"));
     }
-    Some(turn)
+    match try_run(Command::new(program::attack()).arg("rooted")) {
+        Ok(_) => Some(turn),
+        Err(reason) => skip(&reason),
+    }
 }
 
 /// The value, or a skip with the reason why there is none.

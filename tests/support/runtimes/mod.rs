@@ -21,6 +21,10 @@ use super::command::wait_until;
 /// What the tests ask of a runtime. Every call waits until it is done, or panics with
 /// what the runtime said.
 pub trait Runtime {
+    /// What the product must be told to find this runtime's private directories.
+    fn config(&self) -> String {
+        String::new()
+    }
     /// Starts a container; gives its full ID.
     fn run(&self, name: &str, argv: &[&str]) -> String;
     /// Runs a program in it.

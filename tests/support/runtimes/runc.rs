@@ -78,6 +78,13 @@ impl Runc {
 }
 
 impl Runtime for Runc {
+    fn config(&self) -> String {
+        format!(
+            "[runtimes]\nstate-roots = [{:?}]\n",
+            self.scratch.join("state")
+        )
+    }
+
     fn run(&self, _name: &str, argv: &[&str]) -> String {
         let id = self.ids.add(container_id());
         self.mount(&id);
