@@ -174,3 +174,15 @@ pub fn read_table(path: &Path) -> io::Result<Vec<u8>> {
         .read_to_end(&mut text)?;
     Ok(text)
 }
+
+/// Inode number of a mount namespace, from its link `mnt:[4026531841]`.
+#[must_use]
+pub fn mount_ns(link: &Path) -> Option<u64> {
+    let target = std::fs::read_link(link).ok()?;
+    target
+        .to_str()?
+        .strip_prefix("mnt:[")?
+        .strip_suffix(']')?
+        .parse()
+        .ok()
+}

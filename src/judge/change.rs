@@ -159,5 +159,4 @@ fn same_attributes(old: &FileView, new: &FileView) -> bool {
 }
 
 #[cfg(test)]
-#[path = "change_tests.rs"]
 mod tests;

@@ -3,6 +3,7 @@
 //! and none has to be alive.
 
 pub mod file;
+pub mod init;
 pub mod mounts;
 pub mod processes;
 pub mod runtime;

@@ -9,9 +9,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::parse::stat::stat;
-use crate::reach::{ProcessKey, read_table};
+use crate::reach::{ProcessKey, mount_ns, read_table};
 use crate::survey::mounts::{OverlayMount, root};
-use crate::who::process::mount_ns;
 
 /// A process that stands for a container.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,9 +11,9 @@ use std::collections::HashMap;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-use crate::model::{Container, RootfsId};
-use crate::parse::cgroup::member;
-use crate::reach::{ProcessKey, Reach, pinned, read_of, read_table};
+use crate::model::{Container, PRELOAD_PATH, RootfsId};
+use crate::reach::{Reach, pinned, read_table};
+use crate::survey::init::by_cgroup;
 use crate::survey::mounts::{OverlayMount, overlays};
 use crate::survey::processes::{Init, Inits};
 use crate::survey::runtime::{Owner, Readers};
@@ -282,49 +282,6 @@ fn take_init(known: &mut Known, init: Option<&Init>) -> bool {
     changed
 }
 
-/// The container as the init's cgroup names it. A layout that is nobody's still
-/// ends in a name the starter chose (`runc run NAME`): better than none, and
-/// marked as such.
-fn by_cgroup(key: ProcessKey) -> Option<Container> {
-    let process = pinned(key).ok()?;
-    let text = read_of(&process, "cgroup", 64 * 1024).ok()?;
-    if let Some(member) = member(&text) {
-        return Some(Container {
-            missing: if member.id.is_some() {
-                Vec::new()
-            } else {
-                vec!["id"]
-            },
-            id: member.id,
-            runtime: Some(member.runtime),
-            source: Some("cgroup"),
-            ..Container::default()
-        });
-    }
-    let own = read_of(&pinned_self()?, "cgroup", 64 * 1024).ok()?;
-    let leaf = leaf(&text, &own)?;
-    Some(Container {
-        id: Some(leaf),
-        source: Some("cgroup-leaf"),
-        ..Container::default()
-    })
-}
-
-fn pinned_self() -> Option<procfs::process::Process> {
-    procfs::process::Process::myself().ok()
-}
-
-/// Last component of the first cgroup line that is neither the root nor where the
-/// watcher itself is.
-fn leaf(text: &[u8], own: &[u8]) -> Option<String> {
-    let ours: Vec<&[u8]> = own.split(|&byte| byte == b'\n').collect();
-    text.split(|&byte| byte == b'\n')
-        .filter(|line| !ours.contains(line))
-        .filter_map(|line| line.rsplit(|&byte| byte == b'/').next())
-        .find(|name| !name.is_empty() && !name.contains(&b'.'))
-        .and_then(|name| String::from_utf8(name.to_vec()).ok())
-}
-
 fn unique(overlay: &OverlayMount) -> Option<u64> {
     let fd = open_dir(&overlay.mountpoint).ok()?;
     if mount_id(fd.as_fd()).ok()? != overlay.mount {
@@ -342,7 +299,7 @@ fn sighting(known: &Known) -> News {
         known.reach.init.map(|_| known.reach.open()),
     ];
     for root in ways.into_iter().flatten() {
-        match root.and_then(|root| root.walk(crate::model::PRELOAD_PATH.as_bytes())) {
+        match root.and_then(|root| root.walk(PRELOAD_PATH.as_bytes())) {
             Ok(walk) => dirs.extend(walk.dirs),
             Err(error) => trouble.push(format!("walk: {error}")),
         }
@@ -357,25 +314,4 @@ fn sighting(known: &Known) -> News {
         dirs,
         trouble,
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_leaf_of_an_unknown_layout_names_the_container() {
-        let own = b"4:memory:/service/0123\n0::/\n";
-        assert_eq!(
-            leaf(b"4:memory:/service/0123\n0::/lab/c1\n", own).as_deref(),
-            Some("c1")
-        );
-    }
-
-    #[test]
-    fn a_process_where_the_watcher_is_has_no_leaf() {
-        let own = b"4:memory:/service/0123\n0::/\n";
-        assert_eq!(leaf(own, own), None);
-        assert_eq!(leaf(b"0::/system.slice/ssh.service\n", own), None);
-    }
 }

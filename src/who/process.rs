@@ -19,7 +19,7 @@ use crate::model::{Ancestor, Origin, Writer, WriterSource};
 use crate::parse::cgroup::member;
 use crate::parse::mountinfo::mounts;
 use crate::parse::stat::{Stat, stat, status};
-use crate::reach::read_of;
+use crate::reach::{mount_ns, read_of};
 use crate::sys::pidfd;
 
 /// Bytes of argv taken.
@@ -205,18 +205,6 @@ pub fn root_device(pid: i32, pidfd: &OwnedFd) -> Option<(u32, u32)> {
     let (all, _) = mounts(&table);
     let device = all.iter().rfind(|mount| &*mount.mountpoint == b"/")?.device;
     pidfd::exists(pidfd.as_fd()).then_some(device)
-}
-
-/// Inode number of a mount namespace, from its link `mnt:[4026531841]`.
-#[must_use]
-pub fn mount_ns(link: &Path) -> Option<u64> {
-    let target = fs::read_link(link).ok()?;
-    target
-        .to_str()?
-        .strip_prefix("mnt:[")?
-        .strip_suffix(']')?
-        .parse()
-        .ok()
 }
 
 #[cfg(test)]

@@ -25,7 +25,12 @@ const FLOORS: [(&str, u8); 15] = [
     ("main", 7),
 ];
 /// On the top floor a verb may use what stands beside it.
-const BESIDE: [(&str, &str); 3] = [("config", "error"), ("cli", "error"), ("cli", "config")];
+const BESIDE: [(&str, &str); 4] = [
+    ("config", "error"),
+    ("cli", "error"),
+    ("cli", "config"),
+    ("selftest", "watch"),
+];
 /// Floors without files, environment, clock and unsafe code.
 const PURE: [&str; 2] = ["parse", "judge"];
 const CLOCK: &str = "the clock enters at floor 5, as a value";
