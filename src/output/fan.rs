@@ -6,7 +6,7 @@ use std::io;
 use std::time::SystemTime;
 
 use crate::model::{Gap, Record};
-use crate::output::ecs::{self, Ecs};
+use crate::output::ecs::Ecs;
 use crate::output::sink::{Message, Sink, SinkError};
 
 /// A sink that began to fail, or works again.
@@ -105,12 +105,10 @@ impl Sinks {
 
     /// Gives `record` to every sink; returns which of them turned.
     pub fn write(&mut self, record: &Record, now: SystemTime) -> Vec<Turn> {
-        let event = self.ecs.event(record, now);
         self.line.clear();
-        ecs::line(&event, &mut self.line);
+        self.ecs.render(record, now, &mut self.line);
         let message = Message {
             record,
-            event: &event,
             line: &self.line,
         };
         self.slots

@@ -13,8 +13,8 @@ use crate::output::escape::clip;
 use crate::output::shorten::{compact, fit};
 use crate::output::words::{Level, level, sentence};
 
-/// Longest message for a local socket: what rsyslog takes by default.
-pub const LOCAL_CAP: usize = 8096;
+/// Longest message for a local socket: what rsyslog takes by default, less the frame.
+pub const LOCAL_CAP: usize = 8000;
 /// Longest message that every syslog relay takes: RFC 3164 has 1024 for the packet.
 pub const CLASSIC_CAP: usize = 900;
 /// The name under which ldwatch logs.
@@ -27,7 +27,8 @@ const SENTENCE_QUARTERS: usize = 2;
 pub enum Frame {
     /// `<PRI>TIMESTAMP TAG[PID]: MSG`, as local daemons expect it.
     Rfc3164,
-    /// `<PRI>1 TIMESTAMP HOST APP PROCID MSGID - MSG`.
+    /// `<PRI>1 TIMESTAMP HOST APP PROCID MSGID - MSG`. Not for rsyslog's local socket with
+    /// its default settings: it reads the version as the tag.
     Rfc5424,
 }
 

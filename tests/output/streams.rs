@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::time::{Duration, Instant};
 
-use ldwatch::output::ecs::{self, Ecs};
+use ldwatch::output::ecs::Ecs;
 use ldwatch::output::sink::file::File as FileSink;
 use ldwatch::output::sink::stdout::Stdout;
 use ldwatch::output::sink::{Form, Message, Sink, SinkError};
@@ -20,13 +20,11 @@ use super::findings::{host, moment, with};
 /// Calls `run` with a message; its line is returned.
 pub fn message<T>(run: impl FnOnce(&Message<'_>) -> T) -> (T, Vec<u8>) {
     let record = with(|_| {});
-    let event = Ecs::new(&host(), "ldwatch").event(&record, moment(1));
     let mut line = Vec::new();
-    ecs::line(&event, &mut line);
+    Ecs::new(&host(), "ldwatch").render(&record, moment(1), &mut line);
     (
         run(&Message {
             record: &record,
-            event: &event,
             line: &line,
         }),
         line,

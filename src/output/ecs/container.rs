@@ -13,39 +13,40 @@ const LABELS: usize = 64;
 /// Longest label name and value shown, in bytes.
 const LABEL_CAP: usize = 1024;
 
-pub(super) fn put(root: &mut Object, container: &Container, twins: &mut Twins) {
+pub(super) fn put<'a>(root: &mut Object<'a>, container: &'a Container, twins: &mut Twins<'a>) {
     root.nest("container", object(container, twins));
     if let Some(pod) = &container.pod {
         root.nest("orchestrator", orchestrator(pod, &container.labels, twins));
     }
 }
 
-fn object(container: &Container, twins: &mut Twins) -> Object {
-    let mut text =
-        |field: &str, value: Option<&str>| value.map(|value| twins.text(field, value.as_bytes()));
+fn object<'a>(container: &'a Container, twins: &mut Twins<'a>) -> Object<'a> {
+    let mut text = |at: &str, key: &str, value: &'a Option<String>| {
+        value
+            .as_ref()
+            .map(|value| twins.text(at, key, value.as_bytes()))
+    };
+    let name = container_name(container);
     let mut image = Object::default();
     image.put_some(
         "name",
-        text("container.image.name", container.image.name.as_deref()),
+        text("container.image", "name", &container.image.name),
     );
-    image.list(
-        "tag",
-        text("container.image.tag", container.image.tag.as_deref()),
-    );
+    image.list("tag", text("container.image", "tag", &container.image.tag));
     let mut hash = Object::default();
     hash.list(
         "all",
-        text(
-            "container.image.hash.all",
-            container.image.digest.as_deref(),
-        ),
+        text("container.image.hash", "all", &container.image.digest),
     );
     image.nest("hash", hash);
     let mut context = Object::default();
     context.put_some("privileged", container.privileged);
     let mut object = Object::default();
-    object.put_some("id", text("container.id", container.id.as_deref()));
-    object.put_some("name", text("container.name", container_name(container)));
+    object.put_some("id", text("container", "id", &container.id));
+    object.put_some(
+        "name",
+        name.map(|name| twins.text("container", "name", name.as_bytes())),
+    );
     object.put_some("runtime", container.runtime.map(|runtime| runtime.name()));
     object.nest("image", image);
     object.nest("security_context", context);
@@ -55,33 +56,41 @@ fn object(container: &Container, twins: &mut Twins) -> Object {
 
 /// Dots in a label's name would make objects of it, and two labels of which one is the
 /// other's prefix could not both be indexed: dots become underscores.
-fn labels(labels: &BTreeMap<String, String>, twins: &mut Twins) -> Object {
-    let mut object = Object::default();
+fn labels<'a>(labels: &'a BTreeMap<String, String>, twins: &mut Twins<'a>) -> Object<'a> {
+    let mut shown = BTreeMap::new();
     let mut originals = Vec::new();
     for (name, value) in labels.iter().take(LABELS) {
-        let (key, shown) = (
+        let (key, text) = (
             escape(name.as_bytes(), LABEL_CAP),
             escape(value.as_bytes(), LABEL_CAP),
         );
-        if key.altered || shown.altered {
+        if key.altered || text.altered {
             originals.push(base64(format!("{name}={value}").as_bytes()));
         }
-        object.put(&key.shown.replace('.', "_"), shown.shown.into_owned());
+        shown.insert(key.shown.replace('.', "_"), text.shown);
     }
-    twins.keep("container.labels", originals);
+    twins.keep("container", "labels", originals);
+    let mut object = Object::default();
+    for (key, text) in shown {
+        object.put(key, text);
+    }
     object
 }
 
-fn orchestrator(pod: &Pod, labels: &BTreeMap<String, String>, twins: &mut Twins) -> Object {
-    let mut text =
-        |field: &str, value: Option<&str>| value.map(|value| twins.text(field, value.as_bytes()));
+fn orchestrator<'a>(
+    pod: &'a Pod,
+    labels: &'a BTreeMap<String, String>,
+    twins: &mut Twins<'a>,
+) -> Object<'a> {
+    let mut text = |at: &str, key: &str, value: &'a Option<String>| {
+        value
+            .as_ref()
+            .map(|value| twins.text(at, key, value.as_bytes()))
+    };
     let mut resource = Object::default();
     resource.put("type", "pod");
-    resource.put_some(
-        "name",
-        text("orchestrator.resource.name", pod.name.as_deref()),
-    );
-    resource.put_some("id", text("orchestrator.resource.id", pod.uid.as_deref()));
+    resource.put_some("name", text("orchestrator.resource", "name", &pod.name));
+    resource.put_some("id", text("orchestrator.resource", "id", &pod.uid));
     let pairs = labels
         .iter()
         .take(LABELS)
@@ -94,7 +103,7 @@ fn orchestrator(pod: &Pod, labels: &BTreeMap<String, String>, twins: &mut Twins)
     object.put("type", "kubernetes");
     object.put_some(
         "namespace",
-        text("orchestrator.namespace", pod.namespace.as_deref()),
+        text("orchestrator", "namespace", &pod.namespace),
     );
     object.nest("resource", resource);
     object

@@ -10,7 +10,7 @@ use crate::output::time::{rfc3339, unix_seconds};
 
 use super::object::{Object, Twins};
 
-pub(super) fn file(finding: &Finding, twins: &mut Twins) -> Object {
+pub(super) fn file<'a>(finding: &'a Finding, twins: &mut Twins<'a>) -> Object<'a> {
     let mut object = Object::default();
     object.put("path", PRELOAD_PATH);
     object.put("name", "ld.so.preload");
@@ -23,7 +23,7 @@ pub(super) fn file(finding: &Finding, twins: &mut Twins) -> Object {
         "target_path",
         view.target
             .as_deref()
-            .map(|target| twins.text("file.target_path", target)),
+            .map(|target| twins.text("file", "target_path", target)),
     );
     object.put("inode", view.inode.to_string());
     object.put("device", device(view.device));
@@ -44,7 +44,7 @@ pub(super) fn file(finding: &Finding, twins: &mut Twins) -> Object {
 }
 
 /// `ldwatch.file`: facts that have no field in the schema.
-pub(super) fn beyond(view: &FileView, twins: &mut Twins) -> Object {
+pub(super) fn beyond<'a>(view: &'a FileView, twins: &mut Twins<'a>) -> Object<'a> {
     let mut object = Object::default();
     object.put("links", view.links);
     object.put_some(
@@ -56,18 +56,18 @@ pub(super) fn beyond(view: &FileView, twins: &mut Twins) -> Object {
     let unread = view.content.as_ref().err();
     object.put_some(
         "unread",
-        unread.map(|why| twins.text("ldwatch.file.unread", why.as_bytes())),
+        unread.map(|why| twins.text("ldwatch.file", "unread", why.as_bytes())),
     );
     for (key, at) in times(view) {
         if rfc3339(at).is_none() {
-            object.put(&format!("{key}_unix"), unix_seconds(at));
+            object.put(format!("{key}_unix"), unix_seconds(at));
         }
     }
     object
 }
 
 /// The word in `file.type`.
-pub(super) fn kind(kind: FileKind) -> &'static str {
+fn kind(kind: FileKind) -> &'static str {
     match kind {
         FileKind::Regular => "file",
         FileKind::Directory => "dir",

@@ -21,26 +21,29 @@ const MEDIUM: u8 = 47;
 const LOW: u8 = 21;
 
 impl Ecs {
-    pub(super) fn finding(&self, finding: &Finding, now: SystemTime) -> Object {
+    pub(super) fn finding<'a>(
+        &'a self,
+        finding: &'a Finding,
+        now: SystemTime,
+        root: &mut Object<'a>,
+    ) {
         let mut twins = Twins::default();
-        let mut root = Object::default();
         root.nest("event", self.finding_event(finding, now));
         root.nest("file", file::file(finding, &mut twins));
-        container::put(&mut root, &finding.container, &mut twins);
+        container::put(root, &finding.container, &mut twins);
         if let Some(writer) = &finding.writer {
-            process::put(&mut root, writer, &mut twins);
+            process::put(root, writer, &mut twins);
         }
         root.nest("related", related(finding));
         root.list("tags", tags(finding));
         if finding.change.alert {
-            root.nest("rule", rule::rule());
-            root.nest("threat", rule::threat());
+            root.put("rule", &self.rule);
+            root.put("threat", &self.threat);
         }
         root.nest("ldwatch", ours::finding(finding, twins));
-        root
     }
 
-    fn finding_event(&self, finding: &Finding, now: SystemTime) -> Object {
+    fn finding_event<'a>(&'a self, finding: &'a Finding, now: SystemTime) -> Object<'a> {
         let change = finding.change;
         let mut event = Object::default();
         event.put("kind", if change.alert { "alert" } else { "event" });
@@ -157,7 +160,7 @@ fn hash(finding: &Finding) -> String {
 }
 
 /// What analysts pivot on.
-fn related(finding: &Finding) -> Object {
+fn related(finding: &Finding) -> Object<'static> {
     let confirmed = finding.writer.as_ref().filter(|writer| writer.confirmed);
     let users = |writer: &Writer| [writer.uid, writer.real_uid];
     let mut users: Vec<String> = confirmed

@@ -14,9 +14,8 @@ const GAP_CODE: &str = "LDP-900";
 const SEVERITY: u8 = 47;
 
 impl Ecs {
-    pub(super) fn gap(&self, gap: &Gap, now: SystemTime) -> Object {
+    pub(super) fn gap<'a>(&'a self, gap: &'a Gap, now: SystemTime, root: &mut Object<'a>) {
         let mut twins = Twins::default();
-        let mut root = Object::default();
         let mut event = Object::default();
         event.put("kind", "state");
         event.list("category", ["host"]);
@@ -35,17 +34,16 @@ impl Ecs {
         facts.put("reason", gap.reason);
         facts.put(
             "detail",
-            twins.text("ldwatch.gap.detail", gap.detail.as_bytes()),
+            twins.text("ldwatch.gap", "detail", gap.detail.as_bytes()),
         );
         facts.put("remedy", gap.remedy);
         let mut own = Object::default();
         own.nest("gap", facts);
         if let Some(known) = &gap.container {
-            container::put(&mut root, known, &mut twins);
+            container::put(root, known, &mut twins);
             own.nest("container", ours::container(known, &mut twins));
         }
         own.nest("raw", twins.into_object());
         root.nest("ldwatch", own);
-        root
     }
 }

@@ -10,6 +10,7 @@ mod container;
 mod file;
 mod finding;
 mod gap;
+mod machine;
 mod object;
 mod ours;
 mod process;
@@ -39,8 +40,10 @@ pub const MODULE: &str = "ldwatch";
 #[derive(Debug)]
 pub struct Ecs {
     identity: String,
-    host: Map<String, Value>,
-    agent: Map<String, Value>,
+    host: Object<'static>,
+    agent: Object<'static>,
+    rule: Object<'static>,
+    threat: Object<'static>,
     alert_module: String,
     sequence: u64,
 }
@@ -54,32 +57,32 @@ impl Ecs {
             identity: [&host.id, &host.boot_id, &host.hostname]
                 .map(|id| id.as_deref().unwrap_or("-"))
                 .join(" "),
-            host: host_object(host).into_map(),
-            agent: agent_object(host).into_map(),
+            host: machine::host(host),
+            agent: machine::agent(host),
+            rule: rule::rule(),
+            threat: rule::threat(),
             alert_module: alert_module.to_owned(),
             sequence: 0,
         }
     }
 
-    /// The record as a JSON object; takes the next sequence number.
-    pub fn event(&mut self, record: &Record, now: SystemTime) -> Map<String, Value> {
-        self.sequence += 1;
-        let (at, mut root) = match record {
-            Record::Finding(finding) => (finding.at, self.finding(finding, now)),
-            Record::Gap(gap) => (gap.at, self.gap(gap, now)),
-        };
-        root.put("@timestamp", rfc3339_or_epoch(at));
-        root.put("ecs", one("version", ECS_VERSION));
-        root.put("message", sentence(record));
-        root.put("log", one("level", level(record).name()));
-        root.put("host", self.host.clone());
-        root.put("agent", self.agent.clone());
-        root.into_map()
-    }
-
     /// Appends the record to `into` as one line; takes the next sequence number.
     pub fn render(&mut self, record: &Record, now: SystemTime, into: &mut Vec<u8>) {
-        line(&self.event(record, now), into);
+        self.sequence += 1;
+        let mut root = Object::default();
+        root.put("@timestamp", rfc3339_or_epoch(record_time(record)));
+        root.put("message", sentence(record));
+        root.nest("ecs", one("version", ECS_VERSION));
+        root.nest("log", one("level", level(record).name()));
+        match record {
+            Record::Finding(finding) => self.finding(finding, now, &mut root),
+            Record::Gap(gap) => self.gap(gap, now, &mut root),
+        }
+        root.put("host", &self.host);
+        root.put("agent", &self.agent);
+        // Writing an object with string keys into a Vec has no way to fail.
+        let _ = serde_json::to_writer(&mut *into, &root);
+        into.push(b'\n');
     }
 
     /// `event.id` of a finding: sorts by time, and is the same for the same finding, so
@@ -128,47 +131,21 @@ impl Ecs {
     }
 }
 
-/// Appends `event` to `into` as one line.
-pub fn line(event: &Map<String, Value>, into: &mut Vec<u8>) {
-    // Writing a map with string keys into a Vec has no way to fail.
-    let _ = serde_json::to_writer(&mut *into, event);
-    into.push(b'\n');
+/// The object in a rendered line; empty when the line is none of ours.
+#[must_use]
+pub fn parse(line: &[u8]) -> Map<String, Value> {
+    serde_json::from_slice(line).unwrap_or_default()
 }
 
-fn one(key: &str, value: &str) -> Map<String, Value> {
+fn record_time(record: &Record) -> SystemTime {
+    match record {
+        Record::Finding(finding) => finding.at,
+        Record::Gap(gap) => gap.at,
+    }
+}
+
+fn one<'a>(key: &'a str, value: &'a str) -> Object<'a> {
     let mut object = Object::default();
     object.put(key, value);
-    object.into_map()
-}
-
-fn host_object(host: &Host) -> Object {
-    let mut os = Object::default();
-    os.put("type", "linux");
-    os.put_some("family", host.os.family.as_deref());
-    os.put_some("name", host.os.name.as_deref());
-    os.put_some("platform", host.os.platform.as_deref());
-    os.put_some("version", host.os.version.as_deref());
-    os.put_some("full", host.os.full.as_deref());
-    os.put_some("kernel", host.os.kernel.as_deref());
-    let mut boot = Object::default();
-    boot.put_some("id", host.boot_id.as_deref());
-    let mut object = Object::default();
-    object.put_some("name", host.name.as_deref());
-    object.put_some("hostname", host.hostname.as_deref());
-    object.put_some("id", host.id.as_deref());
-    object.put_some("architecture", host.architecture.as_deref());
-    object.put_some("pid_ns_ino", host.pid_ns_ino.as_deref());
-    object.nest("boot", boot);
-    object.nest("os", os);
-    object
-}
-
-fn agent_object(host: &Host) -> Object {
-    let mut object = Object::default();
-    object.put("type", MODULE);
-    object.put_some("id", host.agent_id.as_deref());
-    object.put_some("ephemeral_id", host.agent_ephemeral_id.as_deref());
-    object.put_some("name", host.agent_name.as_deref());
-    object.put_some("version", host.agent_version.as_deref());
     object
 }

@@ -13,21 +13,21 @@ use super::{file, process};
 /// Longest content shown, in bytes; the twin holds all that was read.
 const CONTENT_CAP: usize = 8192;
 
-pub(super) fn finding(finding: &Finding, mut twins: Twins) -> Object {
-    let twins_of = &mut twins;
+pub(super) fn finding<'a>(finding: &'a Finding, mut all: Twins<'a>) -> Object<'a> {
+    let twins = &mut all;
     let mut object = Object::default();
     object.put("detection", finding.detection.name());
     object.put(
         "rootfs",
-        twins_of.text("ldwatch.rootfs", finding.rootfs.as_os_str().as_bytes()),
+        twins.text("ldwatch", "rootfs", finding.rootfs.as_os_str().as_bytes()),
     );
     object.put("folded", finding.folded);
     object.put("repeat", finding.repeat);
     object.put("gone", finding.file.is_none());
-    object.nest("coverage", coverage(&finding.coverage, twins_of));
-    object.nest("container", container(&finding.container, twins_of));
+    object.nest("coverage", coverage(&finding.coverage, twins));
+    object.nest("container", container(&finding.container, twins));
     if let Some(view) = &finding.file {
-        object.nest("file", file::beyond(view, twins_of));
+        object.nest("file", file::beyond(view, twins));
     }
     if let Some(content) = read(finding.file.as_ref()) {
         put_content(&mut object, content);
@@ -37,14 +37,14 @@ pub(super) fn finding(finding: &Finding, mut twins: Twins) -> Object {
     }
     difference(&mut object, finding);
     if let Some(who) = &finding.writer {
-        object.nest("writer", writer(who, twins_of));
+        object.nest("writer", writer(who, twins));
     }
-    object.nest("raw", twins.into_object());
+    object.nest("raw", all.into_object());
     object
 }
 
 /// `ldwatch.container`: how the container came to be known.
-pub(super) fn container(container: &Container, twins: &mut Twins) -> Object {
+pub(super) fn container<'a>(container: &'a Container, twins: &mut Twins<'a>) -> Object<'a> {
     let mut object = Object::default();
     object.put_some("source", container.source);
     object.list("missing", container.missing.iter().copied());
@@ -55,18 +55,19 @@ pub(super) fn container(container: &Container, twins: &mut Twins) -> Object {
         .and_then(|pod| pod.container.as_deref());
     object.put_some(
         "name_in_pod",
-        in_pod.map(|name| twins.text("ldwatch.container.name_in_pod", name.as_bytes())),
+        in_pod.map(|name| twins.text("ldwatch.container", "name_in_pod", name.as_bytes())),
     );
     object
 }
 
-fn coverage(coverage: &Coverage, twins: &mut Twins) -> Object {
+fn coverage<'a>(coverage: &'a Coverage, twins: &mut Twins<'a>) -> Object<'a> {
     let mut object = Object::default();
     object.put("rung", coverage.rung.name());
     object.list(
         "gaps",
         twins.texts(
-            "ldwatch.coverage.gaps",
+            "ldwatch.coverage",
+            "gaps",
             coverage.gaps.iter().map(String::as_bytes),
         ),
     );
@@ -77,23 +78,20 @@ fn read(view: Option<&FileView>) -> Option<&Content> {
     view?.content.as_ref().ok()
 }
 
-fn put_content(object: &mut Object, content: &Content) {
+fn put_content<'a>(object: &mut Object<'a>, content: &'a Content) {
     let text = escape(&content.head, CONTENT_CAP);
     if text.altered {
         object.put("content_base64", base64(&content.head));
     }
-    object.put("content", text.shown.into_owned());
+    object.put("content", text.shown);
     object.put("content_truncated", content.truncated);
     object.list(
         "entries",
-        content
-            .entries
-            .iter()
-            .map(|entry| self::entry(&entry.raw).into_map()),
+        content.entries.iter().map(|entry| self::entry(&entry.raw)),
     );
 }
 
-fn entry(raw: &[u8]) -> Object {
+fn entry(raw: &[u8]) -> Object<'_> {
     let text = escape(raw, CONTENT_CAP);
     let mut object = Object::default();
     if text.altered {
@@ -102,13 +100,13 @@ fn entry(raw: &[u8]) -> Object {
     // A name without a slash is searched for, `$LIB` and the like are expanded: only
     // what is left names a file as it stands.
     if raw.starts_with(b"/") && !raw.contains(&b'$') {
-        object.put("path", text.shown.as_ref());
+        object.put("path", text.shown.clone());
     }
-    object.put("raw", text.shown.into_owned());
+    object.put("raw", text.shown);
     object
 }
 
-fn previous(view: &FileView) -> Object {
+fn previous(view: &FileView) -> Object<'_> {
     let mut object = Object::default();
     object.put("inode", view.inode.to_string());
     object.put("size", view.size);
@@ -123,10 +121,10 @@ fn previous(view: &FileView) -> Object {
 }
 
 /// Which libraries a change brought, and which it took away.
-fn difference(object: &mut Object, finding: &Finding) {
+fn difference<'a>(object: &mut Object<'a>, finding: &'a Finding) {
     let now = entries(finding.file.as_ref()).unwrap_or_default();
     let before = entries(finding.before.as_ref()).unwrap_or_default();
-    let shown = |entry: &Entry| escape(&entry.raw, CONTENT_CAP).shown.into_owned();
+    let shown = |entry: &'a Entry| escape(&entry.raw, CONTENT_CAP).shown;
     object.list(
         "added",
         now.iter()
@@ -142,7 +140,7 @@ fn difference(object: &mut Object, finding: &Finding) {
     );
 }
 
-fn writer(writer: &Writer, twins: &mut Twins) -> Object {
+fn writer<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> {
     let mut object = Object::default();
     object.put("source", writer.source.name());
     object.put("confirmed", writer.confirmed);
@@ -153,13 +151,13 @@ fn writer(writer: &Writer, twins: &mut Twins) -> Object {
         let id = member.id.as_deref();
         place.put_some(
             "id",
-            id.map(|id| twins.text("ldwatch.writer.container.id", id.as_bytes())),
+            id.map(|id| twins.text("ldwatch.writer.container", "id", id.as_bytes())),
         );
         place.put("runtime", member.runtime.name());
         let pod_uid = member.pod_uid.as_deref();
         place.put_some(
             "pod_uid",
-            pod_uid.map(|uid| twins.text("ldwatch.writer.container.pod_uid", uid.as_bytes())),
+            pod_uid.map(|uid| twins.text("ldwatch.writer.container", "pod_uid", uid.as_bytes())),
         );
         object.nest("container", place);
     }
@@ -171,7 +169,7 @@ fn writer(writer: &Writer, twins: &mut Twins) -> Object {
     let at = |place: usize| format!("ldwatch.writer.{lineage}.{place}");
     let parents = writer.parents.iter().enumerate();
     let parents: Vec<_> = parents
-        .map(|(place, one)| process::ancestor(one, &at(place), twins).into_map())
+        .map(|(place, one)| process::ancestor(one, &at(place), twins))
         .collect();
     object.list(lineage, parents);
     object.nest("hint", process::hint(writer, twins));

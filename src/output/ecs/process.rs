@@ -56,7 +56,7 @@ const CAPABILITIES: [&str; 41] = [
     "CHECKPOINT_RESTORE",
 ];
 
-pub(super) fn put(root: &mut Object, writer: &Writer, twins: &mut Twins) {
+pub(super) fn put<'a>(root: &mut Object<'a>, writer: &'a Writer, twins: &mut Twins<'a>) {
     let mut process = Object::default();
     process.put_some("pid", writer.pid);
     process.put_some("vpid", writer.vpid);
@@ -71,7 +71,7 @@ pub(super) fn put(root: &mut Object, writer: &Writer, twins: &mut Twins) {
 }
 
 /// What is believed of a writer that is not confirmed: `ldwatch.writer.hint`.
-pub(super) fn hint(writer: &Writer, twins: &mut Twins) -> Object {
+pub(super) fn hint<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> {
     let mut object = Object::default();
     if !writer.confirmed {
         facts(&mut object, "ldwatch.writer.hint", writer, twins);
@@ -79,7 +79,7 @@ pub(super) fn hint(writer: &Writer, twins: &mut Twins) -> Object {
     object
 }
 
-fn facts(object: &mut Object, at: &str, writer: &Writer, twins: &mut Twins) {
+fn facts<'a>(object: &mut Object<'a>, at: &str, writer: &'a Writer, twins: &mut Twins<'a>) {
     let program = Program {
         name: writer.name.as_deref(),
         executable: writer.executable.as_deref(),
@@ -90,7 +90,7 @@ fn facts(object: &mut Object, at: &str, writer: &Writer, twins: &mut Twins) {
     let cwd = writer.cwd.as_deref();
     object.put_some(
         "working_directory",
-        cwd.map(|cwd| twins.text(&format!("{at}.working_directory"), cwd)),
+        cwd.map(|cwd| twins.text(at, "working_directory", cwd)),
     );
     object.put_some("start", writer.start.and_then(rfc3339));
     object.put_some("interactive", writer.interactive);
@@ -111,7 +111,7 @@ fn facts(object: &mut Object, at: &str, writer: &Writer, twins: &mut Twins) {
 }
 
 /// The nearest ancestor, and the one that entered the container.
-fn parents(process: &mut Object, writer: &Writer, twins: &mut Twins) {
+fn parents<'a>(process: &mut Object<'a>, writer: &'a Writer, twins: &mut Twins<'a>) {
     if let Some(parent) = writer.parents.first() {
         process.nest("parent", ancestor(parent, "process.parent", twins));
     }
@@ -126,7 +126,7 @@ fn parents(process: &mut Object, writer: &Writer, twins: &mut Twins) {
 }
 
 /// One ancestor, with the schema's names, for the field with the full name `at`.
-pub(super) fn ancestor(ancestor: &Ancestor, at: &str, twins: &mut Twins) -> Object {
+pub(super) fn ancestor<'a>(ancestor: &'a Ancestor, at: &str, twins: &mut Twins<'a>) -> Object<'a> {
     let mut object = Object::default();
     object.put("pid", ancestor.pid);
     let program = Program {
@@ -149,34 +149,29 @@ struct Program<'a> {
     whole: bool,
 }
 
-impl Program<'_> {
-    fn put(&self, object: &mut Object, at: &str, twins: &mut Twins) {
-        object.put_some(
-            "name",
-            self.name
-                .map(|name| twins.text(&format!("{at}.name"), name)),
-        );
+impl<'a> Program<'a> {
+    fn put(&self, object: &mut Object<'a>, at: &str, twins: &mut Twins<'a>) {
+        object.put_some("name", self.name.map(|name| twins.text(at, "name", name)));
         object.put_some(
             "executable",
-            self.executable
-                .map(|exe| twins.text(&format!("{at}.executable"), exe)),
+            self.executable.map(|exe| twins.text(at, "executable", exe)),
         );
         if self.args.is_empty() {
             return;
         }
-        let args = twins.texts(&format!("{at}.args"), self.args.iter().map(Vec::as_slice));
+        let args = twins.texts(at, "args", self.args.iter().map(Vec::as_slice));
         object.put(
             "command_line",
             clip(&args.join(" "), COMMAND_LINE_CAP).into_owned(),
         );
         if self.whole {
-            object.put("args_count", args.len());
+            object.put("args_count", args.len() as u64);
         }
         object.list("args", args);
     }
 }
 
-fn id(id: Option<u32>) -> Object {
+fn id(id: Option<u32>) -> Object<'static> {
     let mut object = Object::default();
     object.put_some("id", id.map(|id| id.to_string()));
     object

@@ -12,7 +12,7 @@ const RULE_UUID: &str = "155f34eb-7cee-4c0e-8fef-bab2166515d1";
 /// Sub-technique, also a tag.
 pub(super) const SUBTECHNIQUE: &str = "T1574.006";
 
-pub(super) fn rule() -> Object {
+pub(super) fn rule() -> Object<'static> {
     let mut object = Object::default();
     object.put("id", RULE_ID);
     object.put("uuid", RULE_UUID);
@@ -37,7 +37,7 @@ pub(super) fn rule() -> Object {
     object
 }
 
-pub(super) fn threat() -> Object {
+pub(super) fn threat() -> Object<'static> {
     let mut technique = entry(
         "T1574",
         "Hijack Execution Flow",
@@ -62,7 +62,7 @@ pub(super) fn threat() -> Object {
     object
 }
 
-fn entry(id: &str, name: &str, reference: &str) -> Object {
+fn entry(id: &'static str, name: &'static str, reference: &'static str) -> Object<'static> {
     let mut object = Object::default();
     object.list("id", [id]);
     object.list("name", [name]);

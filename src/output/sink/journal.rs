@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use crate::model::{Container, Record};
+use crate::output::ecs;
 use crate::output::escape::escape;
 use crate::output::shorten::fit;
 use crate::output::syslog::IDENTIFIER;
@@ -54,7 +55,7 @@ impl Sink for Journal {
 
     fn write(&mut self, message: &Message<'_>) -> Result<(), SinkError> {
         self.packet.clear();
-        entry(message.record, message.event, &mut self.packet);
+        entry(message.record, &ecs::parse(message.line), &mut self.packet);
         self.line.send(&self.packet)
     }
 

@@ -12,7 +12,6 @@ pub mod syslog;
 
 use std::io;
 
-use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::model::Record;
@@ -23,8 +22,6 @@ use crate::output::text;
 pub struct Message<'a> {
     /// The record itself.
     pub record: &'a Record,
-    /// As ECS.
-    pub event: &'a Map<String, Value>,
     /// As one line of ECS JSON, with its newline.
     pub line: &'a [u8],
 }

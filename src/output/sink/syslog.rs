@@ -10,6 +10,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::output::ecs;
 use crate::output::syslog::Form;
 
 use super::{Message, Sink, SinkError};
@@ -44,7 +45,7 @@ impl Sink for Syslog {
 
     fn write(&mut self, message: &Message<'_>) -> Result<(), SinkError> {
         self.line
-            .send(&self.form.packet(message.record, message.event))
+            .send(&self.form.packet(message.record, &ecs::parse(message.line)))
     }
 
     fn reopen(&mut self) -> io::Result<()> {
