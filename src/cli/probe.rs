@@ -50,64 +50,72 @@ pub fn run(typed: &args::Options) -> Result<(), Error> {
         .map(|&(capability, what)| held(capability, what))
         .collect();
     let group = Group::new(Reports::Names);
-    answers.push(tried(
+    answers.extend(processes(&group));
+    let named = named_marks();
+    answers.push(named_answer(&named));
+    answers.push(btf());
+    let rung = if named.is_ok() { "named" } else { "none" };
+    show(&answers, rung, typed.json)?;
+    group.map(drop).map_err(super::run::refused)
+}
+
+/// What there is for naming the writer.
+fn processes(group: &io::Result<Group>) -> Vec<Answer> {
+    let mut answers = vec![tried(
         "events with names (Linux 5.9)",
-        group.as_ref().map(|_| "available".to_owned()),
-    ));
-    if let Ok(group) = &group {
-        let pidfds = group.has_pidfds();
-        let detail = if pidfds {
+        group.as_ref().map(|_| "available"),
+    )];
+    if let Ok(group) = group {
+        let works = group.has_pidfds();
+        let detail = if works {
             "in events"
         } else {
-            "not in events: a reused pid cannot be told from the writer"
+            "not in events: no writer can be confirmed"
         };
         answers.push(Answer {
-            what: "pidfds (Linux 5.15)",
-            works: pidfds,
+            what: "pidfds in events (Linux 5.15)",
+            works,
             detail: detail.to_owned(),
         });
     }
     let own = i32::try_from(std::process::id()).unwrap_or(0);
     answers.push(tried(
         "pidfd_open (Linux 5.3)",
-        pidfd::open(own)
-            .map(|_| "available".to_owned())
-            .as_ref()
-            .map(Clone::clone),
+        pidfd::open(own).as_ref().map(|_| "available"),
     ));
-    let fifo = sched::fifo();
-    let _ = sched::ordinary();
     answers.push(tried(
         "SCHED_FIFO",
-        fifo.as_ref().map(|()| "allowed".to_owned()),
+        sched::fifo().as_ref().map(|()| "allowed"),
     ));
-    let named = named_marks();
-    answers.push(match &named {
-        Ok(()) => tried(
-            "named marks on overlay (Linux 6.6)",
-            Ok("accepted".to_owned()),
-        ),
-        Err(error) => Answer {
-            what: "named marks on overlay (Linux 6.6)",
-            works: false,
-            detail: format!("{error}: {}; {}", meaning(error).why, meaning(error).remedy),
-        },
-    });
-    let btf = fs::metadata("/sys/kernel/btf/vmlinux").is_ok();
-    let detail = format!(
-        "{}; ldwatch does not need it",
-        if btf { "there" } else { "not there" }
-    );
-    answers.push(Answer {
+    let _ = sched::ordinary();
+    answers
+}
+
+fn named_answer(named: &io::Result<()>) -> Answer {
+    let what = "named marks on overlay (Linux 6.6)";
+    match named {
+        Ok(()) => tried(what, Ok("accepted")),
+        Err(error) => {
+            let meaning = meaning(error);
+            Answer {
+                what,
+                works: false,
+                detail: format!("{error}: {}; {}", meaning.why, meaning.remedy),
+            }
+        }
+    }
+}
+
+fn btf() -> Answer {
+    let there = if fs::metadata("/sys/kernel/btf/vmlinux").is_ok() {
+        "there"
+    } else {
+        "not there"
+    };
+    Answer {
         what: "BTF",
         works: true,
-        detail,
-    });
-    let rung = if named.is_ok() { "named" } else { "none" };
-    show(&answers, rung, typed.json)?;
-    match group {
-        Ok(_) => Ok(()),
-        Err(error) => Err(super::run::refused(error)),
+        detail: format!("{there}; ldwatch does not need it"),
     }
 }
 
@@ -120,12 +128,12 @@ fn held(capability: Capability, what: &'static str) -> Answer {
     }
 }
 
-fn tried(what: &'static str, outcome: Result<String, &io::Error>) -> Answer {
+fn tried(what: &'static str, outcome: Result<&str, &io::Error>) -> Answer {
     match outcome {
         Ok(detail) => Answer {
             what,
             works: true,
-            detail,
+            detail: detail.to_owned(),
         },
         Err(error) => Answer {
             what,

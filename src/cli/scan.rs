@@ -1,5 +1,6 @@
 //! `ldwatch scan`: look once at every container, and tell what is there.
 
+use std::io;
 use std::time::SystemTime;
 
 use crate::cli::args;
@@ -8,7 +9,7 @@ use crate::cli::outlet::{Configured, load};
 use crate::error::Error;
 use crate::examine::file::{Look, look};
 use crate::judge::change::first_sight;
-use crate::model::{Detection, Finding, Gap, Record};
+use crate::model::{Detection, FileView, Finding, Gap, Record};
 use crate::watch::deliver::Outlet;
 use crate::watch::jobs::Subject;
 
@@ -21,47 +22,15 @@ pub fn run(typed: args::Options) -> Result<(), Error> {
     let subjects = survey(&config)?;
     let mut outlet = Configured::open(&config, typed)?;
     let mut alerts = 0;
-    for subject in &subjects {
-        let record = match look(
-            &subject.reach,
-            subject.upper.as_deref(),
-            config.content_limit,
-        ) {
-            Look::Absent => continue,
-            Look::File(file) => {
-                let change = first_sight(&file);
-                alerts += usize::from(change.alert);
-                found(
-                    subject,
-                    Finding {
-                        at: SystemTime::now(),
-                        change,
-                        detection: Detection::Scan,
-                        container: subject.container.clone(),
-                        rootfs: std::path::PathBuf::new(),
-                        coverage: subject.coverage.clone(),
-                        writer: None,
-                        file: Some(*file),
-                        before: None,
-                        folded: 0,
-                        reasons: Vec::new(),
-                        repeat: false,
-                    },
-                )
-            }
-            Look::Blind(reason) => Record::Gap(Box::new(Gap {
-                at: SystemTime::now(),
-                reason: "not-seen",
-                detail: format!("the file could not be looked at: {reason}"),
-                remedy: "see `ldwatch list`",
-                container: Some(subject.container.clone()),
-            })),
-        };
-        let gone = |why| Error::ReaderGone {
+    for record in subjects
+        .iter()
+        .filter_map(|subject| look_at(subject, config.content_limit))
+    {
+        alerts += usize::from(matches!(&record, Record::Finding(finding) if finding.change.alert));
+        outlet.record(&record).map_err(|why| Error::ReaderGone {
             sink: "standard output",
-            source: std::io::Error::other::<String>(why),
-        };
-        outlet.record(&record).map_err(gone)?;
+            source: io::Error::other(why),
+        })?;
     }
     log::info!("{} containers looked at, {alerts} alerts", subjects.len());
     if alerts == 0 {
@@ -74,12 +43,39 @@ pub fn run(typed: args::Options) -> Result<(), Error> {
     Err(Error::Finding { verb: "scan", text })
 }
 
-fn found(subject: &Subject, finding: Finding) -> Record {
-    let rootfs = subject
-        .reach
-        .host
-        .as_ref()
-        .map(|(path, _)| path.clone())
-        .unwrap_or_default();
-    Record::Finding(Box::new(Finding { rootfs, ..finding }))
+/// What is to be told of one container; `None` when it has no such file.
+fn look_at(subject: &Subject, quote: usize) -> Option<Record> {
+    match look(&subject.reach, subject.upper.as_deref(), quote) {
+        Look::Absent => None,
+        Look::File(file) => Some(found(subject, *file)),
+        Look::Blind(reason) => Some(Record::Gap(Box::new(Gap {
+            at: SystemTime::now(),
+            reason: "not-seen",
+            detail: format!("the file could not be looked at: {reason}"),
+            remedy: "see `ldwatch list`",
+            container: Some(subject.container.clone()),
+        }))),
+    }
+}
+
+fn found(subject: &Subject, file: FileView) -> Record {
+    Record::Finding(Box::new(Finding {
+        at: SystemTime::now(),
+        change: first_sight(&file),
+        detection: Detection::Scan,
+        container: subject.container.clone(),
+        rootfs: subject
+            .reach
+            .host
+            .as_ref()
+            .map(|(path, _)| path.clone())
+            .unwrap_or_default(),
+        coverage: subject.coverage.clone(),
+        writer: None,
+        file: Some(file),
+        before: None,
+        folded: 0,
+        reasons: Vec::new(),
+        repeat: false,
+    }))
 }

@@ -1,6 +1,5 @@
 //! `ldwatch status`: what the running watcher says of itself.
 
-use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -8,7 +7,7 @@ use std::path::PathBuf;
 use crate::cli::outlet::load;
 use crate::cli::{args, say};
 use crate::error::{Error, shown};
-use crate::watch::status::Status;
+use crate::watch::status::{Counters, Covered, Status};
 
 /// Reads the status file and shows it.
 ///
@@ -32,75 +31,63 @@ pub fn run(typed: &args::Options) -> Result<(), Error> {
 }
 
 fn page(status: &Status) -> String {
-    let counters = status.counters;
     let alive = fs::metadata(format!("/proc/{}", status.pid)).is_ok();
-    let mut page = String::new();
     let state = if alive {
         "running"
     } else {
         "NOT RUNNING (this is what it last said)"
     };
-    let _ = writeln!(
-        page,
-        "ldwatch {}  pid {}  {state}  up {} s",
-        shown(&status.version),
-        status.pid,
-        status.uptime
-    );
     let scheduling = if status.realtime {
         "SCHED_FIFO"
     } else {
         "ordinary"
     };
-    let pidfds = if status.pidfds {
-        "with pidfds"
-    } else {
-        "without pidfds"
-    };
-    let _ = writeln!(
-        page,
-        "scheduling {scheduling}, events {pidfds}, {} groups, {} marks",
-        status.groups, status.marks
-    );
-    let _ = writeln!(
-        page,
-        "events {}  triggers {}  acts {}  overflows {}  broken reads {}  refused marks {}  records dropped {}",
-        counters.events,
-        counters.triggers,
-        counters.acts,
-        counters.overflows,
-        counters.broken_reads,
-        counters.refused_marks,
-        counters.records_dropped,
-    );
-    let gaps = status
+    let pidfds = if status.pidfds { "with" } else { "without" };
+    let version = shown(&status.version);
+    let gaps: Vec<_> = status
         .containers
         .iter()
         .filter(|container| !container.gaps.is_empty())
-        .count();
-    let _ = writeln!(
-        page,
-        "{} containers watched, {gaps} with gaps",
-        status.containers.len()
+        .collect();
+    let mut page = format!(
+        "ldwatch {version}  pid {}  {state}  up {} s\n\
+         scheduling {scheduling}, events {pidfds} pidfds, {} groups, {} marks\n\
+         {}\n{} containers watched, {} with gaps\n",
+        status.pid,
+        status.uptime,
+        status.groups,
+        status.marks,
+        counted(status.counters),
+        status.containers.len(),
+        gaps.len(),
     );
-    for container in status
-        .containers
-        .iter()
-        .filter(|container| !container.gaps.is_empty())
-    {
-        let id = container
-            .id
-            .as_deref()
-            .or(container.rootfs.as_deref())
-            .unwrap_or("unknown");
-        let _ = writeln!(
-            page,
-            "  {}: {}",
-            shown(id),
-            shown(&container.gaps.join("; "))
-        );
-    }
+    page.extend(gaps.into_iter().map(gap));
     page
+}
+
+fn gap(container: &Covered) -> String {
+    let id = container
+        .id
+        .as_deref()
+        .or(container.rootfs.as_deref())
+        .unwrap_or("unknown");
+    format!("  {}: {}\n", shown(id), shown(&container.gaps.join("; ")))
+}
+
+fn counted(counters: Counters) -> String {
+    let Counters {
+        events,
+        triggers,
+        acts,
+        overflows,
+        broken_reads,
+        refused_marks,
+        records_dropped,
+    } = counters;
+    format!(
+        "events {events}  triggers {triggers}  acts {acts}  overflows {overflows}  \
+         broken reads {broken_reads}  refused marks {refused_marks}  records dropped {records_dropped}"
+    )
 }
 
 fn failed(path: PathBuf, source: io::Error) -> Error {

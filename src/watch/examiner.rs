@@ -255,7 +255,7 @@ impl Examiner {
         subject: &Subject,
         acted: &Acted,
         verdict: Change,
-        file: Option<FileView>,
+        after: Option<FileView>,
         before: Option<FileView>,
     ) {
         let mut writer = acted.writer.clone();
@@ -269,30 +269,22 @@ impl Examiner {
                 self.host_ns,
             );
         }
-        let file = if verdict.kind == ChangeType::Deletion {
-            None
-        } else {
-            file
-        };
-        self.send(Record::Finding(Box::new(Finding {
+        let rootfs = subject.reach.host.as_ref().map(|(path, _)| path.clone());
+        let finding = Finding {
             at: acted.at,
             change: verdict,
             detection: acted.detection,
             container,
-            rootfs: subject
-                .reach
-                .host
-                .as_ref()
-                .map(|(path, _)| path.clone())
-                .unwrap_or_default(),
+            rootfs: rootfs.unwrap_or_default(),
             coverage: subject.coverage.clone(),
             writer,
-            file,
+            file: after.filter(|_| verdict.kind != ChangeType::Deletion),
             before,
             folded: acted.folded,
             reasons: Vec::new(),
             repeat: false,
-        })));
+        };
+        self.send(Record::Finding(Box::new(finding)));
     }
 
     fn send(&self, record: Record) {

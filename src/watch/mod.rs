@@ -1,5 +1,6 @@
 //! FLOOR 5: the product at work: the loop, the marks it keeps, the threads around it.
 
+mod acts;
 pub mod deliver;
 pub mod examiner;
 pub mod jobs;

@@ -12,7 +12,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
@@ -24,8 +24,8 @@ use crate::sys::sched;
 use crate::sys::signals::Arrivals;
 use crate::watch::deliver::{Deliverer, Delivery, Outlet, Word};
 use crate::watch::examiner::Examiner;
-use crate::watch::jobs::{Acted, Job};
-use crate::watch::marks::{Marks, Trigger};
+use crate::watch::jobs::Job;
+use crate::watch::marks::Marks;
 use crate::watch::status::Counters;
 use crate::watch::surveyor::{Ask, Surveyor};
 use crate::watch::watched::Watched;
@@ -86,15 +86,15 @@ pub struct Watch {
     pub(super) realtime: bool,
     pub(super) ready: bool,
     pub(super) status_due: Option<Instant>,
-    jobs: Sender<Job>,
+    pub(super) jobs: Sender<Job>,
     examiner: JoinHandle<()>,
     bell: Arc<Wake>,
     mounts: File,
     stop: Arrivals,
     reload: Arrivals,
-    boot: Boot,
-    acting: Vec<RootfsId>,
-    owing: bool,
+    pub(super) boot: Boot,
+    pub(super) acting: Vec<RootfsId>,
+    pub(super) owing: bool,
     next_sweep: Option<Instant>,
     rescan: Option<Instant>,
 }
@@ -240,7 +240,7 @@ impl Watch {
     }
 
     /// Reads a lane, a bounded number of times.
-    fn events(&mut self, lane: usize) {
+    pub(super) fn events(&mut self, lane: usize) {
         for _ in 0..READS {
             let reading = match self.marks.read(lane) {
                 Ok(reading) => reading,
@@ -259,70 +259,6 @@ impl Watch {
             if reading.events == 0 {
                 return;
             }
-        }
-    }
-
-    /// One event about a watched name.
-    fn trigger(&mut self, trigger: &Trigger) {
-        self.counters.triggers += 1;
-        let Some(watched) = self.watched.get_mut(&trigger.rootfs) else {
-            return;
-        };
-        if !trigger.leaf {
-            // A directory on the way moved: find the way anew, and look.
-            self.surveyor.ask(Ask::Again(trigger.rootfs));
-            self.look(trigger.rootfs, Detection::Event);
-            return;
-        }
-        let who = (trigger.pid, trigger.pidfd.as_ref());
-        let earlier = watched.trigger(&self.boot, who, trigger.mask, self.options.settle);
-        if !self.acting.contains(&trigger.rootfs) {
-            self.acting.push(trigger.rootfs);
-        }
-        if let Some(earlier) = earlier {
-            self.hand_on(trigger.rootfs, earlier);
-        }
-    }
-
-    /// Hands on the acts that are over; all of them when there is no time limit.
-    fn release(&mut self, now: Option<Instant>) {
-        let far = Instant::now() + Duration::from_secs(3600);
-        for id in std::mem::take(&mut self.acting) {
-            let Some(watched) = self.watched.get_mut(&id) else {
-                continue;
-            };
-            match watched.release(now.unwrap_or(far), self.options.settle) {
-                Some(acted) => self.hand_on(id, acted),
-                None if watched.deadline().is_some() => self.acting.push(id),
-                None => {}
-            }
-        }
-    }
-
-    /// Asks for a look that no act gave reason for.
-    pub(super) fn look(&mut self, id: RootfsId, detection: Detection) {
-        self.hand_on(id, Acted::look(SystemTime::now(), detection));
-    }
-
-    /// Hands an act to the examiner, or keeps it until there is room.
-    fn hand_on(&mut self, id: RootfsId, acted: Acted) {
-        let Some(watched) = self.watched.get_mut(&id) else {
-            return;
-        };
-        self.counters.acts += 1;
-        watched.owe(acted);
-        self.owing |= !pay(&self.jobs, watched);
-    }
-
-    /// Offers again what found no room.
-    fn pay_debts(&mut self) {
-        if self.owing {
-            let jobs = &self.jobs;
-            self.owing = !self
-                .watched
-                .values_mut()
-                .map(|watched| pay(jobs, watched))
-                .fold(true, |all, paid| all & paid);
         }
     }
 
@@ -362,15 +298,6 @@ impl Watch {
             .get_or_insert(Instant::now() + Duration::from_millis(50));
     }
 
-    /// Hands on everything that is pending.
-    fn finish(&mut self) {
-        for lane in 0..self.marks.lanes() {
-            self.events(lane);
-        }
-        self.release(None);
-        self.pay_debts();
-    }
-
     /// Lets the threads finish what is queued, for a bounded time.
     fn farewell(self) {
         let Self {
@@ -386,22 +313,6 @@ impl Watch {
         let deliver = deliverer.finish();
         wait_for(&deliver, end);
         drop(surveyor);
-    }
-}
-
-/// Offers what a root filesystem owes. Whether it owes nothing now.
-fn pay(jobs: &Sender<Job>, watched: &mut Watched) -> bool {
-    let Some(acted) = watched.owed.take() else {
-        return true;
-    };
-    match jobs.try_send(Job::Look(Arc::clone(&watched.subject), Box::new(acted))) {
-        Ok(()) => true,
-        Err(back) => {
-            if let Job::Look(_, acted) = back.into_inner() {
-                watched.owed = Some(*acted);
-            }
-            false
-        }
     }
 }
 

@@ -1,0 +1,105 @@
+//! From triggers to jobs: gather, resolve the writer, hand on what is over. What
+//! the examiner has no room for is owed, folded and counted, never dropped.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use crossbeam_channel::Sender;
+
+use crate::model::{Detection, RootfsId};
+use crate::watch::jobs::{Acted, Job};
+use crate::watch::marks::Trigger;
+use crate::watch::run::Watch;
+use crate::watch::surveyor::Ask;
+use crate::watch::watched::Watched;
+
+impl Watch {
+    /// One event about a watched name.
+    pub(super) fn trigger(&mut self, trigger: &Trigger) {
+        self.counters.triggers += 1;
+        let Some(watched) = self.watched.get_mut(&trigger.rootfs) else {
+            return;
+        };
+        if !trigger.leaf {
+            // A directory on the way moved: find the way anew, and look.
+            self.surveyor.ask(Ask::Again(trigger.rootfs));
+            self.look(trigger.rootfs, Detection::Event);
+            return;
+        }
+        let who = (trigger.pid, trigger.pidfd.as_ref());
+        let earlier = watched.trigger(&self.boot, who, trigger.mask, self.options.settle);
+        if !self.acting.contains(&trigger.rootfs) {
+            self.acting.push(trigger.rootfs);
+        }
+        if let Some(earlier) = earlier {
+            self.hand_on(trigger.rootfs, earlier);
+        }
+    }
+
+    /// Hands on the acts that are over; all of them when there is no time limit.
+    pub(super) fn release(&mut self, now: Option<Instant>) {
+        let far = Instant::now() + Duration::from_secs(3600);
+        for id in std::mem::take(&mut self.acting) {
+            let Some(watched) = self.watched.get_mut(&id) else {
+                continue;
+            };
+            match watched.release(now.unwrap_or(far), self.options.settle) {
+                Some(acted) => self.hand_on(id, acted),
+                None if watched.deadline().is_some() => self.acting.push(id),
+                None => {}
+            }
+        }
+    }
+
+    /// Asks for a look that no act gave reason for.
+    pub(super) fn look(&mut self, id: RootfsId, detection: Detection) {
+        self.hand_on(id, Acted::look(SystemTime::now(), detection));
+    }
+
+    /// Hands an act to the examiner, or keeps it until there is room.
+    pub(super) fn hand_on(&mut self, id: RootfsId, acted: Acted) {
+        let Some(watched) = self.watched.get_mut(&id) else {
+            return;
+        };
+        self.counters.acts += 1;
+        watched.owe(acted);
+        self.owing |= !pay(&self.jobs, watched);
+    }
+
+    /// Offers again what found no room.
+    pub(super) fn pay_debts(&mut self) {
+        if self.owing {
+            let jobs = &self.jobs;
+            self.owing = !self
+                .watched
+                .values_mut()
+                .map(|watched| pay(jobs, watched))
+                .fold(true, |all, paid| all & paid);
+        }
+    }
+
+    /// Hands on everything that is pending.
+    pub(super) fn finish(&mut self) {
+        for lane in 0..self.marks.lanes() {
+            self.events(lane);
+        }
+        self.release(None);
+        self.pay_debts();
+    }
+}
+
+/// Offers what a root filesystem owes. Whether it owes nothing now.
+fn pay(jobs: &Sender<Job>, watched: &mut Watched) -> bool {
+    let Some(acted) = watched.owed.take() else {
+        return true;
+    };
+    match jobs.try_send(Job::Look(Arc::clone(&watched.subject), Box::new(acted))) {
+        Ok(()) => true,
+        Err(back) => {
+            if let Job::Look(_, acted) = back.into_inner() {
+                watched.owed = Some(*acted);
+            }
+            false
+        }
+    }
+}
