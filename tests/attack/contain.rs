@@ -52,7 +52,9 @@ pub fn rooted() -> Result<()> {
     if place()? == before {
         return Ok(());
     }
-    Err(Error::other("this is a chroot: containers made here reach the machine's own files"))
+    Err(Error::other(
+        "this is a chroot: containers made here reach the machine's own files",
+    ))
 }
 
 /// Moves this process to each directory named before `--`; gives what follows it.
