@@ -4,13 +4,18 @@
 //! Things that do not end a run (a vanished pid, a refused mark) are data, not
 //! errors, and never come here.
 
-mod words;
-
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use words::{escape, nearest};
+use crate::output::escape::escape;
+
+mod words;
+
+pub use words::nearest;
+
+/// Bytes of one name or sentence in a message; the rest is cut.
+const LONGEST: usize = 4096;
 
 /// Exit code: asked to stop, or done.
 pub const EXIT_OK: u8 = 0;
@@ -38,7 +43,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&escape(&self.text))
+        f.write_str(&shown(&self.text))
     }
 }
 
@@ -46,7 +51,7 @@ impl fmt::Display for Problem {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The command line does not make sense.
-    #[error("{} (see `ldwatch {}--help`)", escape(.text), verb.map(|v| format!("{v} ")).unwrap_or_default())]
+    #[error("{} (see `ldwatch {}--help`)", shown(.text), verb.map(|v| format!("{v} ")).unwrap_or_default())]
     Usage {
         /// What is wrong, with the nearest known word.
         text: String,
@@ -55,7 +60,7 @@ pub enum Error {
     },
 
     /// The configuration cannot be read.
-    #[error("cannot read the configuration {}: {source}; {advice}", shown(.path))]
+    #[error("cannot read the configuration {}: {source}; {advice}", shown_path(.path))]
     ConfigUnreadable {
         /// The file.
         path: PathBuf,
@@ -88,7 +93,7 @@ pub enum Error {
     },
 
     /// No way of watching works on this kernel.
-    #[error("this kernel offers no way to watch: {}: {source}; `ldwatch probe` shows what was tried", escape(.tried))]
+    #[error("this kernel offers no way to watch: {}: {source}; `ldwatch probe` shows what was tried", shown(.tried))]
     NoRung {
         /// What was tried last.
         tried: String,
@@ -97,7 +102,7 @@ pub enum Error {
     },
 
     /// Something went wrong at run time.
-    #[error("cannot {act} {}: {source}; {advice}", escape(.on))]
+    #[error("cannot {act} {}: {source}; {advice}", shown(.on))]
     Failed {
         /// What was done (`write the status file`).
         act: &'static str,
@@ -119,19 +124,12 @@ pub enum Error {
     },
 
     /// The verb did its work, and what it found is bad news.
-    #[error("{verb}: {}", escape(.text))]
+    #[error("{verb}: {}", shown(.text))]
     Finding {
         /// The verb.
         verb: &'static str,
         /// The bad news in one sentence.
         text: String,
-    },
-
-    /// The verb is known, and this build does not hold it.
-    #[error("`{verb}` is not available in this build")]
-    Absent {
-        /// The verb.
-        verb: &'static str,
     },
 }
 
@@ -145,18 +143,25 @@ impl Error {
             Self::Privilege { .. } => EXIT_NOPERM,
             Self::NoRung { .. } => EXIT_UNAVAILABLE,
             Self::Finding { .. } => EXIT_FINDING,
-            Self::Failed { .. } | Self::ReaderGone { .. } | Self::Absent { .. } => EXIT_FAILURE,
+            Self::Failed { .. } | Self::ReaderGone { .. } => EXIT_FAILURE,
         }
     }
 }
 
-fn shown(path: &Path) -> String {
-    escape(&path.to_string_lossy()).into_owned()
+/// Text from elsewhere as it may be shown: escaped and bounded.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    escape(text.as_bytes(), LONGEST).shown.into_owned()
+}
+
+fn shown_path(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    escape(bytes, LONGEST).shown.into_owned()
 }
 
 /// One problem fits the line; several take a line each.
 fn listed(origin: &str, problems: &[Problem]) -> String {
-    let origin = escape(origin);
+    let origin = shown(origin);
     match problems {
         [one] => format!("bad configuration: {origin}: {one}"),
         many => {

@@ -3,7 +3,7 @@
 //! modified in it: which container, which process, what the file now holds.
 //!
 //! The tree is the architecture. Modules stand on floors; `use` points down only
-//! (`tests/floors.rs` holds it):
+//! (`tests/floors` holds it):
 //!
 //! 0. `parse` bytes to values · 1. `sys` syscalls, the only unsafe · 2. `model`
 //!    the nouns, `reach` the ways to a root · 3. `survey`, `who`, `examine` readers
@@ -26,6 +26,8 @@ pub mod judge;
 pub mod output;
 
 pub mod watch;
+
+pub mod selftest;
 
 pub mod config;
 pub mod error;

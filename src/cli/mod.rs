@@ -7,20 +7,36 @@
 pub mod args;
 pub mod check;
 mod help;
+pub mod host;
+pub mod list;
 pub mod log;
+pub mod look;
+pub mod outlet;
+pub mod probe;
+pub mod run;
+pub mod scan;
+pub mod selftest;
+pub mod status;
+pub mod whois;
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
-use crate::cli::args::{Command, Verb};
+use crate::cli::args::Command;
 use crate::error::{EXIT_OK, Error};
+use crate::selftest::run::VERB;
 
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
     log::init();
-    let words = std::env::args_os().skip(1);
-    match args::parse(words).and_then(dispatch) {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let outcome = match words.split_first() {
+        // Not for people: the self-test starts itself as the attacker.
+        Some((verb, rest)) if verb == VERB => selftest::attacker(rest),
+        _ => args::parse(words).and_then(dispatch),
+    };
+    match outcome {
         Ok(()) => ExitCode::from(EXIT_OK),
         Err(error) => {
             ::log::error!("{error}");
@@ -34,18 +50,18 @@ fn dispatch(command: Command) -> Result<(), Error> {
         Command::Help(verb) => say(&help::text(verb)),
         Command::Version => say(concat!("ldwatch ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::Check(options) => say(&check::run(options.config.as_deref())?),
-        Command::Run(_) => absent(Verb::Run),
-        Command::Scan(_) => absent(Verb::Scan),
-        Command::List(_) => absent(Verb::List),
-        Command::Whois { .. } => absent(Verb::Whois),
-        Command::Probe(_) => absent(Verb::Probe),
-        Command::Selftest(_) => absent(Verb::Selftest),
-        Command::Status(_) => absent(Verb::Status),
+        Command::Run(options) => run::run(options),
+        Command::Scan(options) => scan::run(options),
+        Command::List(options) => list::run(&options),
+        Command::Whois {
+            pid,
+            proc_root,
+            json,
+        } => whois::run(pid, proc_root.as_deref(), json),
+        Command::Probe(options) => probe::run(&options),
+        Command::Selftest(options) => selftest::run(&options),
+        Command::Status(options) => status::run(&options),
     }
-}
-
-fn absent(verb: Verb) -> Result<(), Error> {
-    Err(Error::Absent { verb: verb.name() })
 }
 
 /// Text for the person, on standard output. A reader that has seen enough

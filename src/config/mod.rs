@@ -18,6 +18,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::error::{Error, Problem};
+use crate::output::syslog::LOCAL_CAP;
 
 pub use document::{keys, parse};
 pub use values::{Facility, RungChoice, StdoutFormat, SyslogFormat};
@@ -92,7 +93,7 @@ pub struct Syslog {
     pub facility: Facility,
     /// The framing.
     pub format: SyslogFormat,
-    /// Bytes of one message, at most.
+    /// Bytes of one message without its frame, at most.
     pub max_length: usize,
 }
 
@@ -134,7 +135,7 @@ impl Default for Config {
                 socket: PathBuf::from("/dev/log"),
                 facility: Facility::Authpriv,
                 format: SyslogFormat::Rfc3164,
-                max_length: 8192,
+                max_length: LOCAL_CAP,
             },
             journal: Journal {
                 enabled: false,

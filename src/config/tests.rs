@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::model::Rung;
 
@@ -221,4 +223,30 @@ fn the_environment_forces_a_rung_or_is_refused() {
     let error = config.force_rung(Some(OsStr::new("best"))).unwrap_err();
     assert_eq!(error.exit_code(), 78);
     assert!(error.to_string().contains("LDWATCH_RUNG"));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic_and_each_problem_is_printable(
+        text in "(\\PC|[\\[\\]=\"'#.,{}\n0-9a-z-]){0,200}"
+    ) {
+        for said in problems(&text) {
+            prop_assert!(!said.is_empty() && !said.contains(char::is_control));
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = document::parse_bytes(&bytes);
+    }
+
+    #[test]
+    fn any_value_at_any_key_is_taken_or_told_with_the_key(
+        at in 0..keys().len(), value in "(\"[ !#-Z^-~é]{0,12}\"|-?[1-9][0-9]{0,24}|true|\\[\\]|\\{\\}|1979-05-27)"
+    ) {
+        let key = &keys()[at];
+        for said in problems(&format!("{key} = {value}\n")) {
+            prop_assert!(said.contains(key.as_str()) && said.contains("at line 1"), "{said}");
+        }
+    }
 }

@@ -1,8 +1,4 @@
-//! Words in messages: the nearest known word to a mistyped one, and text made
-//! fit for a terminal. Pure.
-
-use std::borrow::Cow;
-use std::fmt::Write;
+//! The nearest known word to a mistyped one. Pure.
 
 /// Words longer than this are not compared: nobody mistypes them.
 const LONGEST: usize = 64;
@@ -46,33 +42,6 @@ fn distance(a: &str, b: &str) -> usize {
     at(&above, b.len())
 }
 
-/// Text with everything that could move a cursor, end a line or turn the reading
-/// direction spelled out. For people, not lossless: a backslash stays as it is.
-#[must_use]
-pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unfit) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if is_unfit(c) => {
-                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    Cow::Owned(out)
-}
-
-fn is_unfit(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,14 +67,5 @@ mod tests {
         assert_eq!(distance("abcd", "abdc"), 1);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("kitten", "sitting"), 3);
-    }
-
-    #[test]
-    fn nothing_that_moves_a_cursor_survives() {
-        assert_eq!(
-            escape("a\x1b[31mb\nc\u{202e}"),
-            "a\\u{1b}[31mb\\nc\\u{202e}"
-        );
-        assert!(matches!(escape("plain ä"), Cow::Borrowed(_)));
     }
 }

@@ -5,6 +5,7 @@ pub mod epoll;
 pub mod fanotify;
 pub mod file;
 pub mod handle;
+pub mod namespace;
 pub mod pidfd;
 pub mod sched;
 pub mod signals;

@@ -132,7 +132,6 @@ impl Watch {
         let examiner = thread::Builder::new()
             .name("examine".to_owned())
             .spawn(move || examiner.work(&work))?;
-        let realtime = options.realtime && sched::fifo().is_ok();
         let now = Instant::now();
         Ok(Self {
             next_sweep: options.sweep.map(|sweep| now + sweep),
@@ -145,7 +144,7 @@ impl Watch {
             counters: Counters::default(),
             dropped,
             started: now,
-            realtime,
+            realtime: false,
             ready: false,
             status_due: None,
             jobs,
@@ -166,6 +165,7 @@ impl Watch {
     /// # Errors
     /// The errno of epoll_wait(2): nothing can be waited for any more.
     pub fn run(mut self) -> io::Result<Ended> {
+        self.realtime = self.options.realtime && sched::fifo().is_ok();
         self.surveyor.ask(Ask::Pass);
         let mut tokens = Vec::new();
         let ended = loop {

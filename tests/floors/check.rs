@@ -7,10 +7,11 @@ use crate::tokens::{Token, tokens};
 
 /// The floors from the ground up. What is not named here has no floor and may not
 /// be imported: a new module is entered here first.
-const FLOORS: [(&str, u8); 14] = [
+const FLOORS: [(&str, u8); 15] = [
     ("parse", 0),
     ("sys", 1),
     ("model", 2),
+    ("reach", 2),
     ("survey", 3),
     ("who", 3),
     ("examine", 3),
@@ -81,12 +82,13 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// A `use` tree may break one rule many times over: once is enough.
     fn tell(&mut self, line: usize, rule: impl Into<String>) {
-        self.out.push(Violation {
-            file: self.file.to_owned(),
-            line,
-            rule: rule.into(),
-        });
+        let (file, rule) = (self.file.to_owned(), rule.into());
+        let violation = Violation { file, line, rule };
+        if !self.out.contains(&violation) {
+            self.out.push(violation);
+        }
     }
 
     fn is(&self, at: usize, text: &str) -> bool {

@@ -2,6 +2,8 @@
 
 use std::os::unix::ffi::OsStringExt;
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn refused(words: &[&str]) -> String {
@@ -125,4 +127,13 @@ fn bytes_that_are_no_text_stay_a_path_and_harm_no_message() {
         message.contains("unknown command") && !message.contains('\n'),
         "{message}"
     );
+}
+
+proptest! {
+    #[test]
+    fn no_words_make_the_parser_panic(
+        words in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..12), 0..5)
+    ) {
+        let _ = parse(words.into_iter().map(OsString::from_vec));
+    }
 }

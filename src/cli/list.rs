@@ -1,0 +1,111 @@
+//! `ldwatch list`: the containers, how each is watched, what is not seen.
+
+use serde_json::{Value, json};
+
+use crate::cli::look::survey;
+use crate::cli::outlet::load;
+use crate::cli::{args, say};
+use crate::error::{Error, shown};
+use crate::examine::file::{Look, look};
+use crate::output::words::{image, short_id};
+use crate::watch::jobs::Subject;
+
+/// Surveys and prints.
+///
+/// # Errors
+/// Whatever keeps it from looking.
+pub fn run(typed: &args::Options) -> Result<(), Error> {
+    let config = load(typed)?;
+    let subjects = survey(&config)?;
+    if typed.json {
+        let mut text = String::new();
+        for subject in &subjects {
+            text.push_str(&row(subject).to_string());
+            text.push('\n');
+        }
+        return say(&text);
+    }
+    say(&table(&subjects))
+}
+
+/// The file in one word.
+fn state(subject: &Subject) -> String {
+    match look(&subject.reach, subject.upper.as_deref(), 0) {
+        Look::Absent => "absent".to_owned(),
+        Look::File(file) if file.mounted.is_some() => "mounted".to_owned(),
+        Look::File(file) if file.in_upper == Some(true) => "written".to_owned(),
+        Look::File(_) => "from image".to_owned(),
+        Look::Blind(reason) => reason,
+    }
+}
+
+fn row(subject: &Subject) -> Value {
+    let container = &subject.container;
+    let pod = container.pod.as_ref();
+    json!({
+        "id": container.id,
+        "name": container.name,
+        "runtime": container.runtime.map(|runtime| runtime.name()),
+        "image": image(container),
+        "pod": pod.and_then(|pod| pod.name.as_ref()),
+        "namespace": pod.and_then(|pod| pod.namespace.as_ref()),
+        "build": container.build,
+        "source": container.source,
+        "missing": container.missing,
+        "rootfs": subject.reach.host.as_ref().map(|(path, _)| path.to_string_lossy()),
+        "init": subject.reach.init.map(|init| init.pid),
+        "rung": subject.coverage.rung.name(),
+        "gaps": subject.coverage.gaps,
+        "file": state(subject),
+    })
+}
+
+fn table(subjects: &[Subject]) -> String {
+    let mut rows = vec![
+        [
+            "CONTAINER",
+            "NAME",
+            "RUNTIME",
+            "IMAGE",
+            "RUNG",
+            "FILE",
+            "GAPS",
+        ]
+        .map(str::to_owned),
+    ];
+    for subject in subjects {
+        let container = &subject.container;
+        let word = |word: Option<&str>| shown(word.unwrap_or("-"));
+        rows.push([
+            word(container.id.as_deref().map(short_id)),
+            word(container.name.as_deref()),
+            word(container.runtime.map(|runtime| runtime.name())),
+            word(image(container).as_deref()),
+            subject.coverage.rung.name().to_owned(),
+            state(subject),
+            word(Some(subject.coverage.gaps.join("; ").as_str()).filter(|gaps| !gaps.is_empty())),
+        ]);
+    }
+    aligned(&rows)
+}
+
+/// Columns as wide as their widest cell.
+fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<String> = widths
+            .iter()
+            .zip(row)
+            .map(|(&width, cell)| format!("{cell:width$}"))
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}

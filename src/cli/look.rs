@@ -1,0 +1,69 @@
+//! One survey without a loop: what `scan` and `list` share.
+
+use std::io;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::survey::runtime::Readers;
+use crate::survey::sight::{News, Sighting, Survey};
+use crate::sys::epoll::Waiter;
+use crate::watch::jobs::Subject;
+use crate::watch::ladder::coverage;
+use crate::watch::marks::Marks;
+use crate::who::process::Boot;
+
+/// Surveys the host once, and tries to mark what is found.
+///
+/// # Errors
+/// No group can be made, or the host's mount table cannot be read.
+pub fn survey(config: &Config) -> Result<Vec<Subject>, Error> {
+    let waiter = Waiter::new().map_err(failed)?;
+    let mut marks = Marks::new(&waiter, 0).map_err(super::run::refused)?;
+    let readers = Readers::new("/".as_ref()).with_state_roots(&config.runtimes.state_roots);
+    let mut survey = Survey::new(readers, Boot::read().mount_ns.unwrap_or(0));
+    let mut sightings: Vec<Sighting> = Vec::new();
+    let mut blind = None;
+    survey.pass(&mut |news| match news {
+        News::Sighted(sighting) => {
+            sightings.retain(|known| known.id != sighting.id);
+            sightings.push(*sighting);
+        }
+        News::Blind(why) => blind = Some(why),
+        News::Gone(_) | News::Done(_) => {}
+    });
+    if let Some(why) = blind {
+        return Err(failed(io::Error::other(why)));
+    }
+    Ok(sightings
+        .into_iter()
+        .map(|sighting| seen(sighting, &mut marks, &waiter))
+        .collect())
+}
+
+fn seen(sighting: Sighting, marks: &mut Marks, waiter: &Waiter) -> Subject {
+    let tried: Vec<io::Result<()>> = sighting
+        .dirs
+        .iter()
+        .map(|dir| marks.add(sighting.id, dir, waiter, 0))
+        .collect();
+    let marked = tried.iter().filter(|outcome| outcome.is_ok()).count();
+    let refused: Vec<io::Error> = tried.into_iter().filter_map(Result::err).collect();
+    Subject {
+        id: sighting.id,
+        coverage: coverage(marked, &refused, &sighting.trouble),
+        container: sighting.container,
+        reach: sighting.reach,
+        mount_ns: sighting.mount_ns,
+        device: sighting.device,
+        upper: sighting.upper,
+    }
+}
+
+fn failed(source: io::Error) -> Error {
+    Error::Failed {
+        act: "survey",
+        on: "the host".to_owned(),
+        source,
+        advice: "is /proc mounted, and is this the host's mount namespace?",
+    }
+}
