@@ -43,6 +43,7 @@ struct Said {
     broken: Vec<String>,
     log: Vec<String>,
     ended: bool,
+    log_ended: bool,
 }
 
 type Shared = Arc<(Mutex<Said>, Condvar)>;
@@ -106,6 +107,9 @@ impl Watcher {
             ready || child.try_wait().is_ok_and(|status| status.is_some())
         });
         let ended = child.try_wait().ok().flatten();
+        if ended.is_some() {
+            wait_until(PATIENCE, || lock(&said).log_ended);
+        }
         assert!(
             ready && ended.is_none(),
             "not ready ({ended:?}): {}",
@@ -223,6 +227,7 @@ impl Watcher {
     pub fn ended(&mut self) -> Option<ExitStatus> {
         let child = &mut self.child;
         wait_until(PATIENCE, || child.try_wait().is_ok_and(|s| s.is_some()));
+        wait_until(PATIENCE, || lock(&self.said).log_ended);
         self.child.try_wait().ok().flatten()
     }
 
@@ -286,7 +291,7 @@ fn read_log(stderr: impl Read + Send + 'static, said: Shared) {
         for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
             let text = String::from_utf8_lossy(&line).into_owned();
             lock(&said).log.push(text);
-            said.1.notify_all();
         }
+        lock(&said).log_ended = true;
     });
 }
