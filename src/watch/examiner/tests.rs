@@ -42,11 +42,13 @@ fn bench() -> Bench {
         },
     });
     let (records_in, records) = unbounded();
-    let (jobs, work) = bounded(16);
+    let (jobs, work) = bounded(0);
     let examiner = Examiner::new(records_in, Arc::default(), 100, None);
     let thread = std::thread::spawn(move || examiner.work(&work));
     jobs.send(Job::First(Arc::clone(&subject), SystemTime::now()))
         .unwrap();
+    // Taken only when the first look is over: the channel has no room.
+    jobs.send(Job::Forget(RootfsId(99))).unwrap();
     Bench {
         dir,
         subject,
