@@ -127,6 +127,7 @@ pub fn options(config: &Config) -> Options {
         realtime: config.realtime,
         quote: config.content_limit,
         state_roots: config.runtimes.state_roots.clone(),
+        state_dir: config.state_dir.clone(),
     }
 }
 

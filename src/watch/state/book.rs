@@ -182,9 +182,11 @@ impl Book {
         let written = self.save(&remember);
         let failed = written.is_err();
         // Until a state is stored no note is added either: the file would only grow.
-        self.pace(&remember.key, now).lagging = failed;
+        let lagged = std::mem::replace(&mut self.pace(&remember.key, now).lagging, failed);
         if failed {
-            let _ = self.store.note(&remember.key, &Doubt::Lagging);
+            if !lagged {
+                let _ = self.store.note(&remember.key, &Doubt::Lagging);
+            }
             self.pending
                 .insert(remember.key.clone(), (now + AGAIN, remember));
         } else {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::watch::state::identity::Key;
-use crate::watch::state::store::{Entry, Loaded, Store, is_aside};
+use crate::watch::state::store::{Entry, Store, is_aside};
 
 /// When the directory is looked through after the start: containers that run have
 /// used their states by then.
@@ -114,15 +114,13 @@ fn is_temporary(name: &str) -> bool {
 
 /// Its writable layer is gone: the container was removed.
 fn is_gone(store: &Store, key: &Key) -> bool {
-    let Loaded::State(stored) = store.load(key) else {
-        return false;
-    };
     let gone = |layer: &Path| {
         layer
             .symlink_metadata()
             .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     };
-    stored.identity.layer.as_deref().is_some_and(gone)
+    let layer = store.peek(key).and_then(|stored| stored.identity.layer);
+    layer.as_deref().is_some_and(gone)
 }
 
 fn age(entry: &Entry, clock: SystemTime) -> Duration {

@@ -115,6 +115,12 @@ impl Store {
         })
     }
 
+    /// The state under `key`, when it is one; anything else is left as it is.
+    #[must_use]
+    pub fn peek(&self, key: &Key) -> Option<Stored> {
+        decode(&self.read(&name(key)).ok()?).ok()
+    }
+
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         let file = File::from(openat(&self.dir, name, flags, Mode::empty())?);
@@ -202,6 +208,12 @@ impl Store {
     /// The errno of unlinkat(2).
     pub fn remove(&self, name: &str) -> io::Result<()> {
         Ok(unlinkat(&self.dir, name, UnlinkatFlags::NoRemoveDir)?)
+    }
+
+    /// When the state under `key` was last written or used.
+    #[must_use]
+    pub fn used(&self, key: &Key) -> Option<SystemTime> {
+        self.stat(&name(key))
     }
 
     /// Removes the state under `key`: it is another container's.
