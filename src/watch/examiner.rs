@@ -8,6 +8,7 @@
 //! told twice, and nothing is lost when no event comes.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -257,6 +258,8 @@ impl Examiner {
                 self.sighted(subject.id);
                 return Some(Some(*file));
             }
+            // The survey tells when a container is gone; until then nothing is lost.
+            Look::Gone => return None,
             Look::Blind(reason) => reason,
         };
         let known = self.known.entry(subject.id).or_default();
@@ -298,7 +301,7 @@ impl Examiner {
                 self.host_ns,
             );
         }
-        let rootfs = subject.reach.host.as_ref().map(|(path, _)| path.clone());
+        let rootfs = subject.reach.host_path().map(Path::to_owned);
         let finding = Finding {
             at: acted.at,
             change: verdict,

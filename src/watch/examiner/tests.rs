@@ -8,7 +8,7 @@ use crossbeam_channel::{bounded, unbounded};
 
 use super::*;
 use crate::model::{Action, Container, Coverage, Rung, Writer};
-use crate::reach::Reach;
+use crate::reach::{HostMount, Reach};
 use crate::sys::walk::{mount_id, open_dir};
 
 const WRITER: i32 = 4711;
@@ -25,12 +25,12 @@ struct Bench {
 fn bench() -> Bench {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("etc")).unwrap();
-    let mount = mount_id(open_dir(dir.path()).unwrap().as_fd()).unwrap();
+    let id = mount_id(open_dir(dir.path()).unwrap().as_fd()).unwrap();
     let subject = Arc::new(Subject {
         id: RootfsId(1),
         container: Container::default(),
         reach: Reach {
-            host: Some((dir.path().to_owned(), mount)),
+            host: HostMount::find(dir.path(), id),
             init: None,
         },
         mount_ns: None,
