@@ -19,6 +19,9 @@ export RUSTFLAGS="-C target-feature=+crt-static"
 export RUSTDOCFLAGS="-D warnings -C target-feature=+crt-static"
 export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-never}"
 
+# What a static build needs beside the Rust toolchain, for install_missing.
+BUILD_NEEDS=(cc:gcc libc.a:libc6-dev)
+
 say() { printf '\n== %s\n' "$*"; }
 
 is_root() { [ "$(id -u)" = 0 ]; }
@@ -56,6 +59,7 @@ apt_installs() {
 has() {
   case "$1" in
     busybox) busybox_is_static ;;
+    libc.a) [ -e "$(cc -print-file-name=libc.a 2>/dev/null)" ] ;;
     ensurepip) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
