@@ -29,6 +29,7 @@ use crate::watch::examiner::finding::records;
 use crate::watch::examiner::known::{Known, Memory};
 use crate::watch::jobs::{Acted, Job, Subject};
 use crate::watch::state::store::Store;
+use crate::watch::surveyor::{Ask, Asker};
 
 /// How long a look waits for the event that explains it.
 const HOLD: Duration = Duration::from_millis(50);
@@ -61,6 +62,7 @@ pub struct Examiner {
     dropped: Arc<AtomicU64>,
     quote: usize,
     host_ns: Option<u64>,
+    survey: Asker,
     known: HashMap<RootfsId, Known>,
     held: HashMap<RootfsId, Held>,
     memory: Memory,
@@ -76,12 +78,14 @@ impl Examiner {
         quote: usize,
         host_ns: Option<u64>,
         store: Option<Arc<Store>>,
+        survey: Asker,
     ) -> Self {
         Self {
             records,
             dropped,
             quote,
             host_ns,
+            survey,
             known: HashMap::new(),
             held: HashMap::new(),
             memory: Memory::new(store),
@@ -110,9 +114,7 @@ impl Examiner {
         match job {
             Job::First(subject, at) => self.first(subject, at),
             Job::Look(subject, acted) => self.acted(subject, *acted),
-            Job::Forget(id) => {
-                self.part(id);
-            }
+            Job::Forget(id) => self.part(id),
         }
     }
 
@@ -172,7 +174,7 @@ impl Examiner {
             let can_explain = acted.mask & CHANGING != 0 || !self.is_earlier(subject.id);
             let explains = match held.acted.mask {
                 0 => can_explain,
-                _ => pid(&held.acted) == pid(&acted),
+                _ => held.acted.pid() == acted.pid(),
             };
             if explains {
                 acted.join(held.acted);
@@ -255,8 +257,8 @@ impl Examiner {
             && acted.mask != 0
             && after.is_some()
             && known.past.last.file() == after.as_ref()
-            && known.told == pid(&acted);
-        known.told = pid(&acted);
+            && known.told == acted.pid();
+        known.told = acted.pid();
         if told {
             return;
         }
@@ -264,6 +266,9 @@ impl Examiner {
         let past = std::mem::take(&mut known.past);
         known.past.last = Last::seen(after.as_ref());
         let remember = known.remember(subject);
+        if way(past.last.file()) != way(after.as_ref()) {
+            self.survey.ask(Ask::Again(subject.id));
+        }
         let is_new = past.earlier || past.last == Last::Unseen;
         let views = (&past, after.as_ref());
         let records = records(subject, acted, found, views, self.host_ns);
@@ -285,6 +290,8 @@ impl Examiner {
                 self.sighted(subject.id);
                 return Some(Some(*file));
             }
+            // The survey tells when a container is gone; until then nothing is lost.
+            Look::Gone => return None,
             Look::Blind(reason) => reason,
         };
         let known = self.known.entry(subject.id).or_default();
@@ -316,8 +323,10 @@ impl Examiner {
     }
 }
 
-fn pid(acted: &Acted) -> Option<i32> {
-    acted.writer.as_ref().and_then(|writer| writer.pid)
+/// What the marks on the file and on the way to it hang on: when it changes, they
+/// are set anew.
+fn way(file: Option<&FileView>) -> Option<(u64, u64, Option<&[u8]>)> {
+    file.map(|file| (file.device, file.inode, file.target.as_deref()))
 }
 
 #[cfg(test)]

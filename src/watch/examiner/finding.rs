@@ -1,5 +1,7 @@
 //! From verdicts to records.
 
+use std::path::Path;
+
 use crate::judge::origin::place;
 use crate::judge::restart::{Last, Past, Verdict};
 use crate::model::{ChangeType, Detection, FileView, Finding, Record};
@@ -57,7 +59,7 @@ fn finding(
             host_ns,
         );
     }
-    let rootfs = subject.reach.host.as_ref().map(|(path, _)| path.clone());
+    let rootfs = subject.reach.host_path().map(Path::to_owned);
     let gone = verdict.past || verdict.change.kind == ChangeType::Deletion;
     Finding {
         at: acted.at,

@@ -8,7 +8,7 @@ use crossbeam_channel::{bounded, unbounded};
 
 use super::*;
 use crate::model::{Action, Container, Coverage, Rung, Writer};
-use crate::reach::Reach;
+use crate::reach::{HostMount, Reach};
 use crate::sys::walk::{mount_id, open_dir};
 
 const WRITER: i32 = 4711;
@@ -25,12 +25,12 @@ struct Bench {
 fn bench() -> Bench {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("etc")).unwrap();
-    let mount = mount_id(open_dir(dir.path()).unwrap().as_fd()).unwrap();
+    let id = mount_id(open_dir(dir.path()).unwrap().as_fd()).unwrap();
     let subject = Arc::new(Subject {
         id: RootfsId(1),
         container: Container::default(),
         reach: Reach {
-            host: Some((dir.path().to_owned(), mount)),
+            host: HostMount::find(dir.path(), id),
             init: None,
         },
         mount_ns: None,
@@ -43,7 +43,8 @@ fn bench() -> Bench {
     });
     let (records_in, records) = unbounded();
     let (jobs, work) = bounded(0);
-    let examiner = Examiner::new(records_in, Arc::default(), 100, None, None);
+    let nobody = Asker::nobody();
+    let examiner = Examiner::new(records_in, Arc::default(), 100, None, None, nobody);
     let thread = std::thread::spawn(move || examiner.work(&work));
     jobs.send(Job::First(Arc::clone(&subject), SystemTime::now()))
         .unwrap();

@@ -67,7 +67,7 @@ impl Identity {
     /// state may be, best first. No key: nothing tells it from another one.
     #[must_use]
     pub fn of(subject: &Subject) -> (Self, Vec<Key>) {
-        let rootfs = subject.reach.host.as_ref().map(|(path, _)| path.as_path());
+        let rootfs = subject.reach.host_path();
         let born = subject.upper.as_deref().and_then(layer_born);
         let mut identity = Self {
             rootfs: rootfs.map(|path| path.to_string_lossy().into_owned()),
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::model::{Container, Coverage, RootfsId, Rung};
     use crate::parse::cgroup::Runtime;
-    use crate::reach::Reach;
+    use crate::reach::{HostMount, Reach};
 
     fn subject(id: Option<&str>, rootfs: Option<&str>) -> Subject {
         Subject {
@@ -141,7 +141,11 @@ mod tests {
                 ..Container::default()
             },
             reach: Reach {
-                host: rootfs.map(|path| (PathBuf::from(path), 7)),
+                host: rootfs.map(|path| HostMount {
+                    path: PathBuf::from(path),
+                    id: 7,
+                    unique: None,
+                }),
                 init: None,
             },
             mount_ns: None,
