@@ -8,17 +8,15 @@
 //! every pass, and marking twice does no harm.
 
 use std::collections::HashMap;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use crate::model::{Container, PRELOAD_PATH, RootfsId};
-use crate::reach::{Reach, pinned, read_table};
+use crate::reach::{HostMount, Reach, pinned, read_table};
 use crate::survey::init::by_cgroup;
 use crate::survey::mounts::{OverlayMount, overlays};
 use crate::survey::processes::{Init, Inits};
 use crate::survey::runtime::{Owner, Readers};
-use crate::sys::file::unique_mount_id;
-use crate::sys::walk::{Dir, mount_id, open_dir};
+use crate::sys::walk::Dir;
 
 /// A root filesystem to watch, or one to watch anew.
 #[derive(Debug)]
@@ -59,7 +57,6 @@ pub enum News {
 struct Known {
     id: RootfsId,
     device: (u32, u32),
-    unique: Option<u64>,
     reach: Reach,
     mount_ns: Option<u64>,
     upper: Option<PathBuf>,
@@ -142,14 +139,8 @@ impl Survey {
         tell: &mut dyn FnMut(News),
     ) {
         self.known.retain_mut(|known| {
-            let here = mounted.get(&known.device).is_some_and(|overlay| {
-                known.reach.host.as_ref().is_some_and(|(path, mount)| {
-                    *path == overlay.mountpoint
-                        && *mount == overlay.mount
-                        && known.unique == unique(overlay)
-                })
-            });
-            if here {
+            let now = mounted.get(&known.device).and_then(host_mount);
+            if now.is_some() && now == known.reach.host {
                 return true;
             }
             known.reach.host = None;
@@ -180,9 +171,8 @@ impl Survey {
         let known = Known {
             id: self.fresh(),
             device: overlay.device,
-            unique: unique(&overlay),
             reach: Reach {
-                host: Some((overlay.mountpoint, overlay.mount)),
+                host: host_mount(&overlay),
                 init: None,
             },
             mount_ns: None,
@@ -198,12 +188,15 @@ impl Survey {
         let Some(known) = self.known.get_mut(index) else {
             return;
         };
-        let mut changed = known.unique.is_none();
         if known.reach.host.is_none() {
-            known.reach.host = Some((overlay.mountpoint.clone(), overlay.mount));
-            known.unique = unique(overlay);
-            changed = true;
+            known.reach.host = host_mount(overlay);
         }
+        let told_apart = known
+            .reach
+            .host
+            .as_ref()
+            .is_some_and(|mount| mount.unique.is_some());
+        let mut changed = !told_apart;
         if known.container.id.is_none()
             && let Owner::Container(container) = self.readers.owner(&overlay.mountpoint)
             && *container != known.container
@@ -240,7 +233,6 @@ impl Survey {
         let mut known = Known {
             id: self.fresh(),
             device: init.root.device,
-            unique: None,
             reach: Reach {
                 host: None,
                 init: None,
@@ -282,12 +274,8 @@ fn take_init(known: &mut Known, init: Option<&Init>) -> bool {
     changed
 }
 
-fn unique(overlay: &OverlayMount) -> Option<u64> {
-    let fd = open_dir(&overlay.mountpoint).ok()?;
-    if mount_id(fd.as_fd()).ok()? != overlay.mount {
-        return None;
-    }
-    unique_mount_id(fd.as_fd())
+fn host_mount(overlay: &OverlayMount) -> Option<HostMount> {
+    HostMount::find(&overlay.mountpoint, overlay.mount)
 }
 
 /// Walks both ways in, and takes the directories on the way along.

@@ -59,6 +59,19 @@ impl Acted {
             detection,
         }
     }
+
+    /// Takes an earlier, unfinished part of the same act in.
+    pub fn join(&mut self, earlier: Self) {
+        self.closing &= earlier.mask == 0;
+        self.mask |= earlier.mask;
+        self.at = self.at.min(earlier.at);
+        self.folded += earlier.folded;
+        self.same_root |= earlier.same_root;
+        let known = self.writer.as_ref().is_some_and(|writer| writer.confirmed);
+        if !known {
+            self.writer = earlier.writer.or(self.writer.take());
+        }
+    }
 }
 
 /// Work for the examiner.

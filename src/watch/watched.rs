@@ -98,24 +98,14 @@ impl Watched {
 
     /// Keeps an act that the examiner has no room for. What was owed already is
     /// folded into it: counted, its triggers kept, its writer the later one.
-    pub fn owe(&mut self, acted: Acted) {
-        self.owed = Some(match self.owed.take() {
-            Some(earlier) => Acted {
-                mask: earlier.mask | acted.mask,
-                folded: earlier.folded
-                    + acted.folded
-                    + u64::from(earlier.mask != 0 && acted.mask != 0),
-                closing: earlier.closing && acted.closing,
-                at: earlier.at,
-                writer: acted.writer.or(earlier.writer),
-                same_root: acted.same_root || earlier.same_root,
-                detection: if acted.mask == 0 {
-                    earlier.detection
-                } else {
-                    acted.detection
-                },
-            },
-            None => acted,
-        });
+    pub fn owe(&mut self, mut acted: Acted) {
+        if let Some(earlier) = self.owed.take() {
+            acted.folded += u64::from(earlier.mask != 0 && acted.mask != 0);
+            if acted.mask == 0 {
+                acted.detection = earlier.detection;
+            }
+            acted.join(earlier);
+        }
+        self.owed = Some(acted);
     }
 }
