@@ -8,15 +8,19 @@
 //! every pass, and marking twice does no harm.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use crate::model::{Container, PRELOAD_PATH, RootfsId};
-use crate::reach::{HostMount, Reach, pinned, read_table};
+use crate::model::{Container, RootfsId};
+use crate::reach::{HostMount, ProcessKey, Reach, pinned, read_table};
 use crate::survey::init::by_cgroup;
 use crate::survey::mounts::{OverlayMount, overlays};
 use crate::survey::processes::{Init, Inits};
 use crate::survey::runtime::{Owner, Readers};
-use crate::sys::walk::Dir;
+use crate::survey::spots::{Spot, spots, upper_spots};
+
+use crate::sys::pidfd;
 
 /// A root filesystem to watch, or one to watch anew.
 #[derive(Debug)]
@@ -33,10 +37,25 @@ pub struct Sighting {
     pub device: (u32, u32),
     /// Its writable layer, as the host names it.
     pub upper: Option<PathBuf>,
-    /// Directories to mark: all in which a name is looked up on the way to the file.
-    pub dirs: Vec<Dir>,
+    /// What to mark on every way in.
+    pub spots: Vec<Spot>,
+    /// The mount table of the container's namespace, to be told of changes; `None`
+    /// when the loop has it already, or there is none.
+    pub table: Option<Table>,
     /// What could not be looked at, in words.
     pub trouble: Vec<String>,
+}
+
+/// The mount table of a container's namespace, held open, and the process that
+/// keeps the namespace: a table held open would keep a dead namespace's mounts.
+#[derive(Debug)]
+pub struct Table {
+    /// Whose table it is.
+    pub init: ProcessKey,
+    /// `/proc/PID/mountinfo`.
+    pub mounts: File,
+    /// Readable when the process ends.
+    pub pidfd: OwnedFd,
 }
 
 /// What a pass tells the loop.
@@ -44,8 +63,8 @@ pub struct Sighting {
 pub enum News {
     /// Mark this.
     Sighted(Box<Sighting>),
-    /// Forget this.
-    Gone(RootfsId),
+    /// Forget this, and take the marks off what outlives it.
+    Gone(RootfsId, Vec<Spot>),
     /// The pass is over; that many root filesystems exist.
     Done(usize),
     /// The host could not be read, in words.
@@ -112,6 +131,13 @@ impl Survey {
         }
     }
 
+    /// Looks again at the ways to every container's file.
+    pub fn all_again(&mut self, tell: &mut dyn FnMut(News)) {
+        for known in &self.known {
+            tell(sighting(known));
+        }
+    }
+
     /// Some root filesystem still waits for its init or its name.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
@@ -146,7 +172,7 @@ impl Survey {
             known.reach.host = None;
             let lives = known.reach.init.is_some_and(|init| pinned(init).is_ok());
             if !lives {
-                tell(News::Gone(known.id));
+                tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
             }
             lives
         });
@@ -278,20 +304,8 @@ fn host_mount(overlay: &OverlayMount) -> Option<HostMount> {
     HostMount::find(&overlay.mountpoint, overlay.mount)
 }
 
-/// Walks both ways in, and takes the directories on the way along.
 fn sighting(known: &Known) -> News {
-    let mut dirs = Vec::new();
-    let mut trouble = Vec::new();
-    let ways = [
-        known.reach.host.as_ref().map(|_| known.reach.open_host()),
-        known.reach.init.map(|_| known.reach.open()),
-    ];
-    for root in ways.into_iter().flatten() {
-        match root.and_then(|root| root.walk(PRELOAD_PATH.as_bytes())) {
-            Ok(walk) => dirs.extend(walk.dirs),
-            Err(error) => trouble.push(format!("walk: {error}")),
-        }
-    }
+    let (spots, trouble) = spots(&known.reach, known.upper.as_deref());
     News::Sighted(Box::new(Sighting {
         id: known.id,
         container: known.container.clone(),
@@ -299,7 +313,20 @@ fn sighting(known: &Known) -> News {
         mount_ns: known.mount_ns,
         device: known.device,
         upper: known.upper.clone(),
-        dirs,
+        spots,
+        table: known.reach.init.and_then(table),
         trouble,
     }))
+}
+
+/// Opens a table only while its namespace's init is the one meant.
+fn table(init: ProcessKey) -> Option<Table> {
+    let pidfd = pidfd::open(init.pid).ok()?;
+    let mounts = File::open(format!("/proc/{}/mountinfo", init.pid)).ok()?;
+    pinned(init).ok()?;
+    Some(Table {
+        init,
+        mounts,
+        pidfd,
+    })
 }

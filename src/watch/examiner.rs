@@ -24,6 +24,7 @@ use crate::model::{
 use crate::sys::fanotify::mask;
 use crate::watch::deliver::Delivery;
 use crate::watch::jobs::{Acted, Job, Subject};
+use crate::watch::surveyor::{Ask, Asker};
 
 /// How long a look waits for the event that explains it.
 const HOLD: Duration = Duration::from_millis(50);
@@ -59,6 +60,7 @@ pub struct Examiner {
     dropped: Arc<AtomicU64>,
     quote: usize,
     host_ns: Option<u64>,
+    survey: Asker,
     known: HashMap<RootfsId, Known>,
     held: HashMap<RootfsId, Held>,
 }
@@ -72,12 +74,14 @@ impl Examiner {
         dropped: Arc<AtomicU64>,
         quote: usize,
         host_ns: Option<u64>,
+        survey: Asker,
     ) -> Self {
         Self {
             records,
             dropped,
             quote,
             host_ns,
+            survey,
             known: HashMap::new(),
             held: HashMap::new(),
         }
@@ -172,7 +176,7 @@ impl Examiner {
                 self.held.insert(subject.id, held);
                 return;
             }
-            if held.acted.mask == 0 || pid(&held.acted) == pid(&acted) {
+            if held.acted.mask == 0 || held.acted.pid() == acted.pid() {
                 acted.join(held.acted);
             } else {
                 self.held.insert(subject.id, held);
@@ -232,10 +236,13 @@ impl Examiner {
         let told = acted.mask & !WRITING == 0
             && acted.mask != 0
             && before == after
-            && known.told == pid(&acted);
-        known.told = pid(&acted);
+            && known.told == acted.pid();
+        known.told = acted.pid();
         if told && before.is_some() {
             return;
+        }
+        if way(before.as_ref()) != way(after.as_ref()) {
+            self.survey.ask(Ask::Again(subject.id));
         }
         for verdict in change(before.as_ref(), after.as_ref(), acted.mask) {
             // The close of a file whose writes were told is no news.
@@ -330,8 +337,10 @@ impl Examiner {
     }
 }
 
-fn pid(acted: &Acted) -> Option<i32> {
-    acted.writer.as_ref().and_then(|writer| writer.pid)
+/// What the marks on the file and on the way to it hang on: when it changes, they
+/// are set anew.
+fn way(file: Option<&FileView>) -> Option<(u64, u64, Option<&[u8]>)> {
+    file.map(|file| (file.device, file.inode, file.target.as_deref()))
 }
 
 #[cfg(test)]

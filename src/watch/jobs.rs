@@ -60,6 +60,12 @@ impl Acted {
         }
     }
 
+    /// Pid of the writer, where the kernel gave one.
+    #[must_use]
+    pub fn pid(&self) -> Option<i32> {
+        self.writer.as_ref()?.pid
+    }
+
     /// Takes an earlier, unfinished part of the same act in.
     pub fn join(&mut self, earlier: Self) {
         self.closing &= earlier.mask == 0;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::judge::settle::{Act, Settle};
 use crate::model::{Detection, Writer, WriterSource};
 use crate::watch::jobs::{Acted, Subject};
+use crate::watch::tables::Watching;
 use crate::who::process::{Boot, root_device, writer};
 
 /// A watched root filesystem.
@@ -17,6 +18,10 @@ pub struct Watched {
     pub subject: Arc<Subject>,
     /// An act for which the examiner's queue had no room.
     pub owed: Option<Acted>,
+    /// Sightings so far.
+    pub round: u64,
+    /// The mount table of its namespace, once the init is known.
+    pub table: Option<Watching>,
     settle: Settle,
     /// Who is acting, resolved at the first trigger of the act.
     actor: Option<(Writer, bool)>,
@@ -29,6 +34,8 @@ impl Watched {
         Self {
             subject,
             owed: None,
+            round: 0,
+            table: None,
             settle: Settle::default(),
             actor: None,
         }

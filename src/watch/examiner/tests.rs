@@ -43,7 +43,7 @@ fn bench() -> Bench {
     });
     let (records_in, records) = unbounded();
     let (jobs, work) = bounded(0);
-    let examiner = Examiner::new(records_in, Arc::default(), 100, None);
+    let examiner = Examiner::new(records_in, Arc::default(), 100, None, Asker::nobody());
     let thread = std::thread::spawn(move || examiner.work(&work));
     jobs.send(Job::First(Arc::clone(&subject), SystemTime::now()))
         .unwrap();
