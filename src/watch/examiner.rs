@@ -166,6 +166,7 @@ impl Examiner {
         if let Some(mut held) = self.held.remove(&subject.id) {
             if acted.mask == 0 {
                 held.until = held.until.min(Instant::now() + self.patience(&subject));
+                held.acted.writer = held.acted.writer.or(acted.writer);
                 held.subject = subject;
                 self.held.insert(held.subject.id, held);
                 return;
@@ -258,7 +259,9 @@ impl Examiner {
             && after.is_some()
             && known.past.last.file() == after.as_ref()
             && known.told == acted.pid();
-        known.told = acted.pid();
+        if acted.mask != 0 {
+            known.told = acted.pid();
+        }
         if told {
             return;
         }
@@ -266,7 +269,7 @@ impl Examiner {
         let past = std::mem::take(&mut known.past);
         known.past.last = Last::seen(after.as_ref());
         let remember = known.remember(subject);
-        if way(past.last.file()) != way(after.as_ref()) {
+        if past.last.file().map(FileView::way) != after.as_ref().map(FileView::way) {
             self.survey.ask(Ask::Again(subject.id));
         }
         let is_new = past.earlier || past.last == Last::Unseen;
@@ -321,12 +324,6 @@ impl Examiner {
             self.dropped.fetch_add(records as u64, Ordering::Relaxed);
         }
     }
-}
-
-/// What the marks on the file and on the way to it hang on: when it changes, they
-/// are set anew.
-fn way(file: Option<&FileView>) -> Option<(u64, u64, Option<&[u8]>)> {
-    file.map(|file| (file.device, file.inode, file.target.as_deref()))
 }
 
 #[cfg(test)]

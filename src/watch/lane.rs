@@ -12,11 +12,6 @@ use crate::sys::handle::HandleKey;
 
 /// What a directory tells about itself.
 const SELF_EVENTS: u64 = mask::DELETE_SELF | mask::MOVE_SELF;
-/// Of an event on the writable layer, what is believed. A copy-up makes and renames
-/// files there that the container did not make or rename, so those bits are only
-/// a reason to look.
-const OF_UPPER: u64 = mask::CLOSE_WRITE;
-
 /// A name in a marked directory, or a marked file, that matters to a root filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watch {
@@ -212,11 +207,9 @@ impl Watch {
         name == self.name || mask & SELF_EVENTS != 0
     }
 
+    /// A copy-up makes and renames files in the writable layer that the container did
+    /// not make or rename, so an event there is a reason to look and no more.
     fn believed(&self, mask: u64) -> u64 {
-        if self.kind == Kind::Upper {
-            mask & OF_UPPER
-        } else {
-            mask
-        }
+        if self.kind == Kind::Upper { 0 } else { mask }
     }
 }

@@ -23,6 +23,8 @@ pub fn records(
         acted.detection = Detection::Scan;
     }
     let reasons = if looked && past.earlier {
+        // Whoever acts now is not thereby the one who acted then.
+        acted.writer = None;
         vec![UNWATCHED]
     } else {
         Vec::new()
