@@ -53,7 +53,7 @@ impl Watch {
             container: sighting.container,
             reach: sighting.reach,
             mount_ns: sighting.mount_ns,
-            device: sighting.device,
+            root: sighting.root,
             upper: sighting.upper,
         });
         self.tell_refusals(&subject, &tried.refused);
