@@ -14,14 +14,12 @@ use std::path::PathBuf;
 
 use crate::model::{Container, RootfsId};
 use crate::parse::fstype::is_trusted;
-use crate::reach::{HostMount, InitRoot, ProcessKey, Reach, pinned, read_table};
-use crate::survey::init::by_cgroup;
+use crate::reach::{ProcessKey, Reach, pinned, read_table};
+use crate::survey::known::{Known, host_mount, sighting, take_init};
 use crate::survey::mounts::{RootKey, RootMount, overlays, root};
 use crate::survey::processes::{Init, Inits};
 use crate::survey::runtime::{Owner, Readers};
-use crate::survey::spots::{Spot, spots, upper_spots};
-
-use crate::sys::pidfd;
+use crate::survey::spots::{Spot, upper_spots};
 
 /// A root filesystem to watch, or one to watch anew.
 #[derive(Debug)]
@@ -70,19 +68,6 @@ pub enum News {
     Done(usize),
     /// The host could not be read, in words.
     Blind(String),
-}
-
-/// What the book knows of one root filesystem.
-#[derive(Debug)]
-struct Known {
-    id: RootfsId,
-    root: RootKey,
-    /// Why it cannot be watched at all; `None`: it can.
-    closed: Option<String>,
-    reach: Reach,
-    mount_ns: Option<u64>,
-    upper: Option<PathBuf>,
-    container: Container,
 }
 
 /// Reads the host and keeps the book.
@@ -311,74 +296,4 @@ impl Survey {
         self.next += 1;
         RootfsId(self.next)
     }
-}
-
-/// Takes what the init tells: the way in, the namespace, and a name when no file
-/// gave one. Whether anything changed.
-fn take_init(known: &mut Known, init: Option<&Init>) -> bool {
-    let way = init.map(|init| InitRoot {
-        key: init.key,
-        mount: init.root.mount,
-    });
-    let key = way.map(|way| way.key);
-    let mut changed = way != known.reach.init;
-    known.reach.init = way;
-    known.mount_ns = init.map(|init| init.mount_ns);
-    if known.container.id.is_none()
-        && let Some(key) = key
-        && let Some(container) = by_cgroup(key)
-        && !known.container.build
-        && container != known.container
-    {
-        known.container = container;
-        changed = true;
-    }
-    changed
-}
-
-fn host_mount(overlay: &RootMount) -> Option<HostMount> {
-    HostMount::find(&overlay.mountpoint, overlay.mount)
-}
-
-fn sighting(known: &Known) -> News {
-    let (spots, trouble) = match &known.closed {
-        None => spots(&known.reach, known.upper.as_deref()),
-        Some(why) => (Vec::new(), vec![why.clone()]),
-    };
-    let open = known.closed.is_none();
-    News::Sighted(Box::new(Sighting {
-        id: known.id,
-        container: known.container.clone(),
-        // What must not be entered has no way in.
-        reach: if open {
-            known.reach.clone()
-        } else {
-            Reach {
-                host: None,
-                init: None,
-            }
-        },
-        mount_ns: known.mount_ns,
-        root: known.root.clone(),
-        upper: known.upper.clone(),
-        spots,
-        table: known
-            .reach
-            .init
-            .filter(|_| open)
-            .and_then(|init| table(init.key)),
-        trouble,
-    }))
-}
-
-/// Opens a table only while its namespace's init is the one meant.
-fn table(init: ProcessKey) -> Option<Table> {
-    let pidfd = pidfd::open(init.pid).ok()?;
-    let mounts = File::open(format!("/proc/{}/mountinfo", init.pid)).ok()?;
-    pinned(init).ok()?;
-    Some(Table {
-        init,
-        mounts,
-        pidfd,
-    })
 }
