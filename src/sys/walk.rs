@@ -64,8 +64,11 @@ pub enum End {
 /// What a walk saw.
 #[derive(Debug)]
 pub struct Walk {
-    /// Every directory in which a name was looked up, in order.
+    /// Every directory and every name that was looked up in it; a directory that is
+    /// passed twice under two names is there twice.
     pub dirs: Vec<Dir>,
+    /// Mount of the root.
+    pub root_mount: u64,
     /// Text of the link that stood at the asked path itself, if one did.
     pub link: Option<Vec<u8>>,
     /// Facts of that link.
@@ -120,6 +123,7 @@ pub fn walk(
     seen.extend(stack);
     Ok(Walk {
         dirs: seen,
+        root_mount,
         link,
         link_stat,
         end,
@@ -141,7 +145,8 @@ struct Walker<'a> {
     /// Directories between the root and where the walk stands, the root first.
     stack: Vec<Dir>,
     todo: Vec<Vec<u8>>,
-    /// Directories that were left again by `..` or an absolute link.
+    /// Directories that were left again by `..` or an absolute link, or that are
+    /// passed a second time.
     seen: Vec<Dir>,
     link: Option<Vec<u8>>,
     link_stat: Option<FileStat>,
@@ -199,6 +204,14 @@ impl Walker<'_> {
         let Some(here) = self.stack.last_mut() else {
             return Ok(Some(End::Absent));
         };
+        if !here.next.is_empty() {
+            // Passed a second time (`..`, a relative link): the first name counts, too.
+            self.seen.push(Dir {
+                fd: here.fd.try_clone()?,
+                next: std::mem::take(&mut here.next),
+                ..*here
+            });
+        }
         here.next.clone_from(&name);
         here.leaf = self.todo.is_empty();
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
