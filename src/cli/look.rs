@@ -8,7 +8,7 @@ use crate::survey::runtime::Readers;
 use crate::survey::sight::{News, Sighting, Survey};
 use crate::sys::epoll::Waiter;
 use crate::watch::jobs::Subject;
-use crate::watch::ladder::coverage;
+use crate::watch::ladder::Tried;
 use crate::watch::marks::Marks;
 use crate::who::process::Boot;
 
@@ -18,7 +18,7 @@ use crate::who::process::Boot;
 /// No group can be made, or the host's mount table cannot be read.
 pub fn survey(config: &Config) -> Result<Vec<Subject>, Error> {
     let waiter = Waiter::new().map_err(failed)?;
-    let mut marks = Marks::new(&waiter, 0).map_err(super::run::refused)?;
+    let mut marks = Marks::new(0, config.rung.forced()).map_err(super::run::refused)?;
     let readers = Readers::new("/".as_ref()).with_state_roots(&config.runtimes.state_roots);
     let mut survey = Survey::new(readers, Boot::read().mount_ns.unwrap_or(0));
     let mut sightings: Vec<Sighting> = Vec::new();
@@ -29,7 +29,7 @@ pub fn survey(config: &Config) -> Result<Vec<Subject>, Error> {
             sightings.push(*sighting);
         }
         News::Blind(why) => blind = Some(why),
-        News::Gone(_) | News::Done(_) => {}
+        News::Gone(..) | News::Done(_) => {}
     });
     if let Some(why) = blind {
         return Err(failed(io::Error::other(why)));
@@ -41,16 +41,13 @@ pub fn survey(config: &Config) -> Result<Vec<Subject>, Error> {
 }
 
 fn seen(sighting: Sighting, marks: &mut Marks, waiter: &Waiter) -> Subject {
-    let tried: Vec<io::Result<()>> = sighting
-        .dirs
-        .iter()
-        .map(|dir| marks.add(sighting.id, dir, waiter, 0))
-        .collect();
-    let marked = tried.iter().filter(|outcome| outcome.is_ok()).count();
-    let refused: Vec<io::Error> = tried.into_iter().filter_map(Result::err).collect();
+    let mut tried = Tried::default();
+    for spot in &sighting.spots {
+        tried.take(spot.kind, marks.add(sighting.id, spot, 0, waiter));
+    }
     Subject {
         id: sighting.id,
-        coverage: coverage(marked, &refused, &sighting.trouble),
+        coverage: tried.coverage(&sighting.trouble),
         container: sighting.container,
         reach: sighting.reach,
         mount_ns: sighting.mount_ns,

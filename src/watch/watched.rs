@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::judge::settle::{Act, Settle};
 use crate::model::{Detection, Writer, WriterSource};
 use crate::watch::jobs::{Acted, Subject};
+use crate::watch::tables::Watching;
 use crate::who::process::{Boot, root_device, writer};
 
 /// A watched root filesystem.
@@ -17,6 +18,10 @@ pub struct Watched {
     pub subject: Arc<Subject>,
     /// An act for which the examiner's queue had no room.
     pub owed: Option<Acted>,
+    /// Sightings so far.
+    pub round: u64,
+    /// The mount table of its namespace, once the init is known.
+    pub table: Option<Watching>,
     settle: Settle,
     /// Who is acting, resolved at the first trigger of the act.
     actor: Option<(Writer, bool)>,
@@ -29,6 +34,8 @@ impl Watched {
         Self {
             subject,
             owed: None,
+            round: 0,
+            table: None,
             settle: Settle::default(),
             actor: None,
         }
@@ -46,23 +53,26 @@ impl Watched {
         let pid = (pid > 0).then_some(pid);
         let earlier = self.settle.trigger(Instant::now(), pid, mask, settle);
         let earlier = earlier.map(|act| self.acted(act));
-        let known = self
-            .actor
-            .as_ref()
-            .is_some_and(|(writer, _)| writer.pid == pid && writer.source != WriterSource::Unknown);
-        if !known {
+        if let Some(pid) = pid
+            && !self.knows(pid)
+        {
             self.actor = Some(self.resolve(boot, pid, pidfd));
         }
         earlier
     }
 
-    fn resolve(&self, boot: &Boot, pid: Option<i32>, pidfd: Option<&OwnedFd>) -> (Writer, bool) {
-        let writer = writer(boot, pid.unwrap_or(0), pidfd);
+    /// The writer was resolved at an earlier trigger of this act.
+    fn knows(&self, pid: i32) -> bool {
+        let known =
+            |writer: &Writer| writer.pid == Some(pid) && writer.source != WriterSource::Unknown;
+        self.actor.as_ref().is_some_and(|(writer, _)| known(writer))
+    }
+
+    fn resolve(&self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> (Writer, bool) {
+        let writer = writer(boot, pid, pidfd);
         // Only a container that no file named needs to know whose root the writer has.
         let same_root = self.subject.container.id.is_none()
-            && pid
-                .zip(pidfd)
-                .is_some_and(|(pid, pidfd)| root_device(pid, pidfd) == Some(self.subject.device));
+            && pidfd.is_some_and(|pidfd| root_device(pid, pidfd) == Some(self.subject.device));
         (writer, same_root)
     }
 
@@ -98,24 +108,14 @@ impl Watched {
 
     /// Keeps an act that the examiner has no room for. What was owed already is
     /// folded into it: counted, its triggers kept, its writer the later one.
-    pub fn owe(&mut self, acted: Acted) {
-        self.owed = Some(match self.owed.take() {
-            Some(earlier) => Acted {
-                mask: earlier.mask | acted.mask,
-                folded: earlier.folded
-                    + acted.folded
-                    + u64::from(earlier.mask != 0 && acted.mask != 0),
-                closing: earlier.closing && acted.closing,
-                at: earlier.at,
-                writer: acted.writer.or(earlier.writer),
-                same_root: acted.same_root || earlier.same_root,
-                detection: if acted.mask == 0 {
-                    earlier.detection
-                } else {
-                    acted.detection
-                },
-            },
-            None => acted,
-        });
+    pub fn owe(&mut self, mut acted: Acted) {
+        if let Some(earlier) = self.owed.take() {
+            acted.folded += u64::from(earlier.mask != 0 && acted.mask != 0);
+            if acted.mask == 0 {
+                acted.detection = earlier.detection;
+            }
+            acted.join(earlier);
+        }
+        self.owed = Some(acted);
     }
 }

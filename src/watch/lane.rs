@@ -1,0 +1,200 @@
+//! Lanes: one queue of events each, and the book of what its marks are for.
+//!
+//! `keyed` lanes are fanotify groups that report handles; they tell who and what at
+//! once. Where a kernel refuses those, `notify` (inotify) tells what happened to a
+//! name, and `opened` (a fanotify group that reports descriptors) who wrote.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::model::RootfsId;
+use crate::parse::fanotify::Stop;
+use crate::survey::spots::Kind;
+use crate::sys::fanotify::mask;
+
+pub mod keyed;
+pub mod notify;
+pub mod opened;
+
+use self::keyed::Keyed;
+use self::notify::Notify;
+use self::opened::Opened;
+
+/// What a directory tells about itself.
+const SELF_EVENTS: u64 = mask::DELETE_SELF | mask::MOVE_SELF;
+
+/// A name in a marked directory, or a marked file, that matters to a root filesystem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watch {
+    /// Which one.
+    pub rootfs: RootfsId,
+    /// The name; empty for a file.
+    pub name: Vec<u8>,
+    /// It is the file's own name.
+    pub leaf: bool,
+    /// What the mark is for.
+    pub kind: Kind,
+    /// The sighting that asked for it.
+    pub round: u64,
+}
+
+/// A marked object and whom it concerns.
+#[derive(Debug)]
+struct Marked {
+    /// Device and inode number: the object itself, whatever its key.
+    object: (u64, u64),
+    watches: Vec<Watch>,
+}
+
+impl Marked {
+    fn new(object: (u64, u64)) -> Self {
+        Self {
+            object,
+            watches: Vec::new(),
+        }
+    }
+
+    fn note(&mut self, watch: Watch) {
+        let same = |known: &&mut Watch| {
+            (known.rootfs, &known.name, known.leaf) == (watch.rootfs, &watch.name, watch.leaf)
+        };
+        match self.watches.iter_mut().find(same) {
+            Some(known) => known.round = watch.round,
+            None => self.watches.push(watch),
+        }
+    }
+
+    /// Keeps what `keep` wants; whether anything is left.
+    fn retain(&mut self, keep: &impl Fn(&Watch) -> bool) -> bool {
+        self.watches.retain(keep);
+        !self.watches.is_empty()
+    }
+
+    /// Triggers for all whom an event on `name` concerns. A pidfd goes to the first;
+    /// nearly always there is one.
+    fn trigger(
+        &self,
+        name: &[u8],
+        mask: u64,
+        (pid, mut pidfd): (i32, Option<OwnedFd>),
+        into: &mut Vec<Trigger>,
+    ) {
+        for watch in self
+            .watches
+            .iter()
+            .filter(|watch| watch.concerns(name, mask))
+        {
+            into.push(Trigger {
+                rootfs: watch.rootfs,
+                leaf: watch.leaf && name == watch.name,
+                upper: watch.kind == Kind::Upper,
+                mask: watch.believed(mask),
+                pid,
+                pidfd: pidfd.take(),
+            });
+        }
+    }
+}
+
+/// An event that concerns a root filesystem.
+#[derive(Debug)]
+pub struct Trigger {
+    /// Which one.
+    pub rootfs: RootfsId,
+    /// It is about the file's own name; else about a directory on the way to it.
+    pub leaf: bool,
+    /// It comes from the writable layer.
+    pub upper: bool,
+    /// `FAN_*` bits.
+    pub mask: u64,
+    /// Pid of the writer; 0 when the kernel could not give one.
+    pub pid: i32,
+    /// Its pidfd.
+    pub pidfd: Option<OwnedFd>,
+}
+
+/// What reading one lane gave.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Events that concern a root filesystem, in order.
+    pub triggers: Vec<Trigger>,
+    /// Events read in all.
+    pub events: usize,
+    /// The queue overflowed: events were lost.
+    pub overflow: bool,
+    /// Events about files under a key that nobody knows: a copy-up between
+    /// filesystems gives a file another one.
+    pub strangers: bool,
+    /// Writes to a file of the right name whose root filesystem the lane cannot tell:
+    /// pid and pidfd of the writer, and the bits.
+    pub unplaced: Vec<(i32, Option<OwnedFd>, u64)>,
+    /// The buffer could not be understood to its end; why.
+    pub broken: Option<Stop>,
+}
+
+/// A queue of events and its book.
+#[derive(Debug)]
+pub enum Lane {
+    /// Handles: who and what.
+    Keyed(Keyed),
+    /// inotify: what.
+    Notify(Notify),
+    /// Descriptors: who.
+    Opened(Opened),
+}
+
+impl Lane {
+    /// Number of marked objects.
+    #[must_use]
+    pub fn marked(&self) -> usize {
+        match self {
+            Self::Keyed(lane) => lane.marked(),
+            Self::Notify(lane) => lane.marked(),
+            // What is marked there is in a notify lane, too.
+            Self::Opened(_) => 0,
+        }
+    }
+
+    /// Keeps of the book what `keep` wants.
+    pub fn retain(&mut self, keep: &impl Fn(&Watch) -> bool) {
+        match self {
+            Self::Keyed(lane) => lane.retain(keep),
+            Self::Notify(lane) => lane.retain(keep),
+            Self::Opened(lane) => lane.retain(keep),
+        }
+    }
+
+    /// Reads what is queued.
+    ///
+    /// # Errors
+    /// The errno of read(2).
+    pub fn read(&mut self, own_pid: i32) -> io::Result<Reading> {
+        match self {
+            Self::Keyed(lane) => lane.read(own_pid),
+            Self::Notify(lane) => lane.read(),
+            Self::Opened(lane) => lane.read(own_pid),
+        }
+    }
+}
+
+impl AsFd for Lane {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Keyed(lane) => lane.as_fd(),
+            Self::Notify(lane) => lane.as_fd(),
+            Self::Opened(lane) => lane.as_fd(),
+        }
+    }
+}
+
+impl Watch {
+    fn concerns(&self, name: &[u8], mask: u64) -> bool {
+        name == self.name || mask & SELF_EVENTS != 0
+    }
+
+    /// A copy-up makes and renames files in the writable layer that the container did
+    /// not make or rename, so an event there is a reason to look and no more.
+    fn believed(&self, mask: u64) -> u64 {
+        if self.kind == Kind::Upper { 0 } else { mask }
+    }
+}
