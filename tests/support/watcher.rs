@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -53,13 +54,22 @@ pub struct Watcher {
     child: Child,
     said: Shared,
     ids: Vec<String>,
-    _scratch: Scratch,
+    _scratch: Option<Scratch>,
 }
 
 impl Watcher {
     /// Starts it with `config` added to a private configuration; returns when it is ready.
     pub fn start(config: &str) -> Self {
-        let mut watcher = Self::spawn(config);
+        let scratch = Scratch::new();
+        let mut watcher = Self::start_in(scratch.path(), config);
+        watcher._scratch = Some(scratch);
+        watcher
+    }
+
+    /// The same with its files in a directory that outlives it: the state in `state`.
+    pub fn start_in(directory: &Path, config: &str) -> Self {
+        let mut watcher = Self::spawn(directory, config);
+        watcher.wait_ready();
         let stdout = watcher.child.stdout.take().expect("a pipe");
         read_records(stdout, Arc::clone(&watcher.said));
         watcher
@@ -67,16 +77,26 @@ impl Watcher {
 
     /// The same, with a reader of stdout that goes away once it is ready.
     pub fn start_unread(config: &str) -> Self {
-        let mut watcher = Self::spawn(config);
+        let scratch = Scratch::new();
+        let mut watcher = Self::spawn(scratch.path(), config);
+        watcher._scratch = Some(scratch);
+        watcher.wait_ready();
         drop(watcher.child.stdout.take());
         watcher
     }
 
-    fn spawn(config: &str) -> Self {
-        let scratch = Scratch::new();
-        let path = scratch.join("ldwatch.toml");
-        let state = scratch.directory("state");
-        let status = scratch.join("status.json");
+    /// Starts it and does not wait: it may be killed before it is ready.
+    pub fn start_hastily(directory: &Path) -> Self {
+        let mut watcher = Self::spawn(directory, "");
+        let stdout = watcher.child.stdout.take().expect("a pipe");
+        read_records(stdout, Arc::clone(&watcher.said));
+        watcher
+    }
+
+    fn spawn(directory: &Path, config: &str) -> Self {
+        let path = directory.join("ldwatch.toml");
+        let state = directory.join("state");
+        let status = directory.join("status.json");
         let own = format!("state-dir = {state:?}\nstatus-file = {status:?}\n{config}");
         fs::write(&path, own).unwrap();
         let mut child = Command::new(program::ldwatch())
@@ -89,14 +109,12 @@ impl Watcher {
             .expect("ldwatch starts");
         let said = Shared::default();
         read_log(child.stderr.take().expect("a pipe"), Arc::clone(&said));
-        let mut watcher = Self {
+        Self {
             child,
             said,
             ids: Vec::new(),
-            _scratch: scratch,
-        };
-        watcher.wait_ready();
-        watcher
+            _scratch: None,
+        }
     }
 
     fn wait_ready(&mut self) {
@@ -197,6 +215,15 @@ impl Watcher {
         ))
     }
 
+    /// How many lines of stdout fit, claimed or not.
+    pub fn count(&self, fits: impl Fn(&Seen) -> bool) -> usize {
+        lock(&self.said)
+            .seen
+            .iter()
+            .filter(|seen| fits(seen))
+            .count()
+    }
+
     /// After a failure was told: what came of it is not told again.
     pub fn pass_over(&self) {
         thread::sleep(QUIET);
@@ -211,6 +238,19 @@ impl Watcher {
         let alone = std::env::var_os("LDWATCH_ALONE").is_some_and(|value| value == "1");
         let named = || seen.raw.contains(&tag()) || self.ids.iter().any(|id| seen.raw.contains(id));
         is_about_the_file(&seen.value) && (alone || named())
+    }
+
+    /// Ends it with SIGKILL; every line about the file that it had written.
+    pub fn kill(mut self) -> Vec<Seen> {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        wait_until(PATIENCE, || lock(&self.said).ended);
+        let said = lock(&self.said);
+        assert!(said.broken.len() <= 1, "{:?}", said.broken);
+        let all = said.seen.iter();
+        all.filter(|seen| is_about_the_file(&seen.value))
+            .cloned()
+            .collect()
     }
 
     /// Its own log so far.
