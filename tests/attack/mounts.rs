@@ -20,13 +20,15 @@ pub fn mount_act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> O
         "tmpfs-create" => within(path, nonce, tmpfs),
         "overlay" => overlay(path, nonce),
         "overlay-create" => within(path, nonce, |parent| overlay(parent, nonce)),
-        "proc" => fs::create_dir_all(path).and_then(|()| mounted(mount(
-            Some("proc"),
-            path,
-            Some("proc"),
-            MsFlags::empty(),
-            NONE,
-        ))),
+        "proc" => fs::create_dir_all(path).and_then(|()| {
+            mounted(mount(
+                Some("proc"),
+                path,
+                Some("proc"),
+                MsFlags::empty(),
+                NONE,
+            ))
+        }),
         "umount" => mounted(umount2(path, MntFlags::empty())),
         _ => return None,
     };

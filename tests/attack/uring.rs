@@ -117,7 +117,10 @@ fn map(ring: &OwnedFd, offset: libc::off_t) -> Result<*mut u8> {
 
 /// A word of a ring that the kernel shares.
 fn word<'a>(base: *mut u8, offset: u32) -> &'a AtomicU32 {
-    assert!((offset as usize) + 4 <= RING, "the kernel's offset is within the ring");
+    assert!(
+        (offset as usize) + 4 <= RING,
+        "the kernel's offset is within the ring"
+    );
     // SAFETY: within the mapping (checked above).
     let at = unsafe { base.add(offset as usize) };
     // SAFETY: aligned as the kernel lays rings out, and mapped until the process ends.
@@ -130,7 +133,15 @@ fn enter(ring: &OwnedFd) -> Result<()> {
     // SAFETY: the ring is set up, and what the entry points to lives across the call,
     // which waits for the completion.
     let done = unsafe {
-        libc::syscall(libc::SYS_io_uring_enter, fd, 1, 1, ENTER_GETEVENTS, none, 0usize)
+        libc::syscall(
+            libc::SYS_io_uring_enter,
+            fd,
+            1,
+            1,
+            ENTER_GETEVENTS,
+            none,
+            0usize,
+        )
     };
     if done < 0 {
         return Err(Error::last_os_error());

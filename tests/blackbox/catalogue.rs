@@ -1,5 +1,6 @@
 //! Goes through the rows: all containers first, then the watcher, then act by act.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::row::{Act, Holds, Row, Step, Told};
@@ -51,30 +52,31 @@ pub fn play(rows: &[&Row], config: &str, patience: &Patience) -> Result<Vec<Verd
         let verdict = match prepared {
             Outcome::NotPossible(why) => Verdict::NotPossible(why.clone()),
             Outcome::Done => {
-                let mut play = Play {
+                let play = Play {
                     row,
                     stage,
                     watcher: &watcher,
                     patience,
+                    wrong: Vec::new(),
                 };
-                play.row().unwrap_or_else(|verdict| verdict)
+                play.verdict()
             }
         };
         verdicts.push(verdict);
     }
     std::thread::sleep(patience.quiet);
-    for ((verdict, row), (stage, _)) in verdicts.iter_mut().zip(rows).zip(&stages) {
-        leftovers(verdict, row, stage, &watcher);
+    for (verdict, (stage, _)) in verdicts.iter_mut().zip(&stages) {
+        leftovers(verdict, stage, &watcher);
     }
     watcher.stop();
     Ok(verdicts)
 }
 
 /// Claims what nothing asked for, which is an error of a row that went well so far.
-fn leftovers(verdict: &mut Verdict, row: &Row, stage: &Stage, watcher: &Watcher) {
-    while let Some(seen) = watcher.claim_within(Duration::ZERO, |seen| is_of(seen, stage, "\0")) {
+fn leftovers(verdict: &mut Verdict, stage: &Stage, watcher: &Watcher) {
+    while let Some(seen) = watcher.claim_within(Duration::ZERO, |seen| is_of(seen, stage, None)) {
         if matches!(verdict, Verdict::Caught(_)) {
-            *verdict = Verdict::Wrong(format!("{}: more than was done: {}", row.name, brief(&seen)));
+            *verdict = Verdict::Wrong(format!("more than was done: {}", brief(&seen)));
         }
     }
 }
@@ -84,13 +86,23 @@ struct Play<'a> {
     stage: &'a mut Stage,
     watcher: &'a Watcher,
     patience: &'a Patience,
+    /// What was told, but not as it is.
+    wrong: Vec<String>,
 }
 
 impl Play<'_> {
-    fn row(&mut self) -> Result<Verdict, Verdict> {
+    fn verdict(mut self) -> Verdict {
+        match self.row() {
+            Ok(after) if self.wrong.is_empty() => Verdict::Caught(after),
+            Ok(_) => Verdict::Wrong(self.wrong.join("; ")),
+            Err(verdict) => verdict,
+        }
+    }
+
+    fn row(&mut self) -> Result<Duration, Verdict> {
         for told in self.row.first {
-            let seen = self.wait("\0", "first look", told)?;
-            self.check(&seen, told, "\0", None)?;
+            let seen = self.wait(None, "first look", told)?;
+            self.check(&seen, told, "", None);
         }
         let mut longest = Duration::ZERO;
         for (number, step) in self.row.steps.iter().enumerate() {
@@ -107,15 +119,15 @@ impl Play<'_> {
             };
             longest = longest.max(waited);
         }
-        Ok(Verdict::Caught(longest))
+        Ok(longest)
     }
 
-    fn step(&self, step: &Step, own: &str, done: Instant) -> Result<Duration, Verdict> {
+    fn step(&mut self, step: &Step, own: &str, done: Instant) -> Result<Duration, Verdict> {
         let mut longest = Duration::ZERO;
         for told in step.told {
-            let seen = self.wait(own, &format!("{:?}", step.act), told)?;
+            let seen = self.wait(Some(own), &format!("{:?}", step.act), told)?;
             longest = longest.max(seen.at.saturating_duration_since(done));
-            self.check(&seen, told, own, Some(&step.act))?;
+            self.check(&seen, told, own, Some(&step.act));
         }
         Ok(longest)
     }
@@ -124,7 +136,9 @@ impl Play<'_> {
     fn crowd(&self, own: &str, done: Instant) -> Result<Duration, Verdict> {
         let end = format!("{own}-end");
         loop {
-            let seen = self.claim(own).ok_or_else(|| Verdict::Missed(end.clone()))?;
+            let seen = self
+                .claim(Some(own))
+                .ok_or_else(|| Verdict::Missed(end.clone()))?;
             let kind = texts(&seen.value, "event.type");
             let true_record = match kind.as_slice() {
                 ["deletion"] => true,
@@ -140,31 +154,42 @@ impl Play<'_> {
         }
     }
 
-    fn wait(&self, own: &str, act: &str, told: &Told) -> Result<Seen, Verdict> {
+    fn wait(&self, own: Option<&str>, act: &str, told: &Told) -> Result<Seen, Verdict> {
         let missed = || Verdict::Missed(format!("{act}: {}/{}", told.change, told.action));
         self.claim(own).ok_or_else(missed)
     }
 
     /// The next record of this row's container, or with this act's nonce.
-    fn claim(&self, own: &str) -> Option<Seen> {
+    fn claim(&self, own: Option<&str>) -> Option<Seen> {
         let fits = |seen: &Seen| is_of(seen, self.stage, own);
         self.watcher.claim_within(self.patience.record, fits)
     }
 
-    fn check(&self, seen: &Seen, told: &Told, own: &str, act: Option<&Act>) -> Result<(), Verdict> {
-        let checked = self.compare(seen, told, own, act);
-        checked.map_err(|wrong| Verdict::Wrong(format!("{wrong}; told {}", brief(seen))))
+    fn check(&mut self, seen: &Seen, told: &Told, own: &str, act: Option<&Act>) {
+        if let Err(wrong) = self.compare(seen, told, own, act) {
+            self.wrong.push(format!("{wrong}: {}", brief(seen)));
+        }
     }
 
-    fn compare(&self, seen: &Seen, told: &Told, own: &str, act: Option<&Act>) -> Result<(), String> {
+    fn compare(
+        &self,
+        seen: &Seen,
+        told: &Told,
+        own: &str,
+        act: Option<&Act>,
+    ) -> Result<(), String> {
         let value = &seen.value;
         if text(value, "container.id") != self.stage.container.id {
-            return Err("another container".to_owned());
+            return Err("not this container".to_owned());
         }
         if text(value, "event.kind") != told.kind || texts(value, "event.type") != [told.change] {
             return Err(format!("not {}/{}", told.kind, told.change));
         }
-        if !told.action.split('|').any(|one| one == text(value, "event.action")) {
+        if !told
+            .action
+            .split('|')
+            .any(|one| one == text(value, "event.action"))
+        {
             return Err(format!("the action is not {}", told.action));
         }
         let risk = field(value, "event.risk_score").and_then(serde_json::Value::as_f64);
@@ -204,7 +229,10 @@ impl Play<'_> {
         if right {
             return Ok(());
         }
-        Err(format!("the content is not {:?} ({own}, {first})", told.holds))
+        Err(format!(
+            "the content is not {:?} ({own}, {first})",
+            told.holds
+        ))
     }
 }
 
@@ -218,9 +246,13 @@ fn writer(seen: &Seen, id: &str) -> Result<(), String> {
     Err(format!("the writer's container is {writer:?}, not {id}"))
 }
 
-fn is_of(seen: &Seen, stage: &Stage, own: &str) -> bool {
-    let its = text(&seen.value, "container.id") == stage.container.id;
-    is_about_the_file(&seen.value) && (its || carries(&seen.value, own))
+/// It names the row's container or its root, or carries the nonce.
+fn is_of(seen: &Seen, stage: &Stage, own: Option<&str>) -> bool {
+    let value = &seen.value;
+    let container = &stage.container;
+    let its = text(value, "container.id") == container.id
+        || container.merged == Path::new(text(value, "ldwatch.rootfs"));
+    is_about_the_file(value) && (its || own.is_some_and(|own| carries(value, own)))
 }
 
 /// A file that was gone again, or not yet written, when it was looked at.
@@ -239,7 +271,9 @@ fn brief(seen: &Seen) -> String {
         texts(value, "event.type").join("+"),
         text(value, "event.action"),
         text(value, "ldwatch.detection"),
-        text(value, "container.id").get(..12).unwrap_or("no container"),
+        text(value, "container.id")
+            .get(..12)
+            .unwrap_or("no container"),
         field(value, "event.risk_score").map_or_else(String::new, ToString::to_string),
         content.unwrap_or_default().escape_debug(),
         record::text(value, "file.target_path"),

@@ -18,21 +18,13 @@ const MOUNTED: Told = alert("change", "mount", Holds::Own);
 const CAME: Told = alert("creation", "creation|mount", Holds::Own);
 
 pub const ROWS: &[Row] = &[
-    row(
-        "bound file written",
-        &[step(Act::In("append"), &[CHANGED])],
-    )
-    .before(BOUND, MOUNT_FOUND),
+    row("bound file written", &[step(Act::In("append"), &[CHANGED])]).before(BOUND, MOUNT_FOUND),
     row(
         "bound file written at its source",
         &[step(Act::At("append", SOURCE), &[CHANGED])],
     )
     .before(BOUND, MOUNT_FOUND),
-    row(
-        "bind over the file",
-        &[step(Act::In("bind"), &[MOUNTED])],
-    )
-    .over_a_file(),
+    row("bind over the file", &[step(Act::In("bind"), &[MOUNTED])]).over_a_file(),
     row(
         "bind over the file, then a write to its source",
         &[

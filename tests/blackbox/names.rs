@@ -86,7 +86,10 @@ pub const ROWS: &[Row] = &[
     .before(LINK, LINK_FOUND),
     row(
         "directory on the way replaced by rename",
-        &[step(Act::With("swap-directory", "/opt/a", "b/list"), &[SWAPPED])],
+        &[step(
+            Act::With("swap-directory", "/opt/a", "b/list"),
+            &[SWAPPED],
+        )],
     )
     .before(LINK, LINK_FOUND),
     row(

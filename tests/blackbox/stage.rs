@@ -154,5 +154,8 @@ fn source(base: Base, images: &Images, word: &str) -> (PathBuf, Option<String>) 
 }
 
 fn outside(verb: &str, path: &Path, nonce: &str) -> Outcome {
-    act(Command::new(program::attack()).arg(verb).arg(path).arg(nonce))
+    act(Command::new(program::attack())
+        .arg(verb)
+        .arg(path)
+        .arg(nonce))
 }

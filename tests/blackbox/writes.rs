@@ -50,17 +50,16 @@ pub const ROWS: &[Row] = &[
         "mapped before, store and munmap",
         &[step(Act::Hand("store-unmap"), &[CHANGED])],
     )
-    .before(&[Act::In("create-long"), Act::Hand("map")], crate::row::AS_FOUND),
+    .before(
+        &[Act::In("create-long"), Act::Hand("map")],
+        crate::row::AS_FOUND,
+    ),
     row(
         "second store through one mapping",
         &[step(Act::Hand("store"), &[CHANGED])],
     )
     .before(
-        &[
-            Act::In("create-long"),
-            Act::Hand("map"),
-            Act::Hand("store"),
-        ],
+        &[Act::In("create-long"), Act::Hand("map"), Act::Hand("store")],
         &[alert("creation", "creation", Holds::None)],
     ),
     row(
@@ -70,14 +69,21 @@ pub const ROWS: &[Row] = &[
             step(Act::Hand("close"), &[]),
         ],
     )
-    .before(&[Act::In("create-long"), Act::Hand("open")], crate::row::AS_FOUND),
+    .before(
+        &[Act::In("create-long"), Act::Hand("open")],
+        crate::row::AS_FOUND,
+    ),
     row(
         "long-held descriptor, copied up before",
         &[step(Act::Hand("write"), &[CHANGED])],
     )
     .on(Base::ImageFile)
     .before(&[Act::Hand("open")], crate::row::AS_FOUND),
-    row("same-size rewrite at once", &[step(Act::In("rewrite"), &[])]).crowd(),
+    row(
+        "same-size rewrite at once",
+        &[step(Act::In("rewrite"), &[])],
+    )
+    .crowd(),
     row("chmod", &[step(Act::In("chmod"), &[ATTRIBUTES])]).over_a_file(),
     row("chmod, copy-up", &[step(Act::In("chmod"), &[ATTRIBUTES])]).over_the_image(),
     row(
@@ -96,7 +102,11 @@ pub const ROWS: &[Row] = &[
     row("unlink", &[step(Act::In("unlink"), &[DELETED])]).over_a_file(),
     row("unlink, whiteout", &[step(Act::In("unlink"), &[DELETED])]).over_the_image(),
     row("unlink and create in a loop", &[step(Act::In("flap"), &[])]).crowd(),
-    row("image file untouched, then read", &[step(Act::In("read"), &[])]).over_the_image(),
+    row(
+        "image file untouched, then read",
+        &[step(Act::In("read"), &[])],
+    )
+    .over_the_image(),
     row(
         "another name in etc, then the file",
         &[
@@ -111,10 +121,7 @@ pub const ROWS: &[Row] = &[
             step(Act::In("create"), &[CREATED]),
         ],
     ),
-    row(
-        "image file, another filesystem, untouched",
-        &[],
-    )
-    .on(Base::OtherFilesystem)
-    .before(&[], &[PRESENT]),
+    row("image file, another filesystem, untouched", &[])
+        .on(Base::OtherFilesystem)
+        .before(&[], &[PRESENT]),
 ];

@@ -97,7 +97,10 @@ impl Image {
         for name in wish.upper {
             fs::create_dir_all(upper.join(name)).unwrap();
         }
-        let above = wish.layer.as_ref().map(|path| format!("{}:", path.display()));
+        let above = wish
+            .layer
+            .as_ref()
+            .map(|path| format!("{}:", path.display()));
         let more = match wish.options {
             "" => String::new(),
             options => format!(",{options}"),

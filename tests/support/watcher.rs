@@ -60,14 +60,17 @@ impl Watcher {
     /// Starts it with `config` added to a private configuration; returns when it is ready.
     pub fn start(config: &str) -> Self {
         let mut watcher = Self::spawn(config);
+        // What was there before it is told at once, and may be more than a pipe holds.
         let stdout = watcher.child.stdout.take().expect("a pipe");
         read_records(stdout, Arc::clone(&watcher.said));
+        watcher.wait_ready();
         watcher
     }
 
     /// The same, with a reader of stdout that goes away once it is ready.
     pub fn start_unread(config: &str) -> Self {
         let mut watcher = Self::spawn(config);
+        watcher.wait_ready();
         drop(watcher.child.stdout.take());
         watcher
     }
@@ -89,14 +92,12 @@ impl Watcher {
             .expect("ldwatch starts");
         let said = Shared::default();
         read_log(child.stderr.take().expect("a pipe"), Arc::clone(&said));
-        let mut watcher = Self {
+        Self {
             child,
             said,
             ids: Vec::new(),
             scratch,
-        };
-        watcher.wait_ready();
-        watcher
+        }
     }
 
     fn wait_ready(&mut self) {
