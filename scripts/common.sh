@@ -19,6 +19,9 @@ export RUSTFLAGS="-C target-feature=+crt-static"
 export RUSTDOCFLAGS="-D warnings -C target-feature=+crt-static"
 export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-never}"
 
+# What a static build needs beside the Rust toolchain, for install_missing.
+BUILD_NEEDS=(cc:gcc libc.a:libc6-dev)
+
 say() { printf '\n== %s\n' "$*"; }
 
 is_root() { [ "$(id -u)" = 0 ]; }
@@ -52,15 +55,22 @@ apt_installs() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >/dev/null
 }
 
+# Whether a program is there, and of the kind that is needed.
+has() {
+  case "$1" in
+    busybox) busybox_is_static ;;
+    libc.a) [ -e "$(cc -print-file-name=libc.a 2>/dev/null)" ] ;;
+    ensurepip) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
 # install_missing PROGRAM:PACKAGE[|PACKAGE]... installs only what is not there.
 # Answers 1 when something is still missing.
 install_missing() {
-  local pair program packages=() missing=() choices
+  local pair packages=() missing=() choices
   for pair in "$@"; do
-    program="${pair%%:*}"
-    if [ "$program" = busybox ]; then busybox_is_static && continue
-    elif command -v "$program" >/dev/null; then continue; fi
-    missing+=("$pair")
+    has "${pair%%:*}" || missing+=("$pair")
   done
   [ ${#missing[@]} = 0 ] && return 0
   if ! is_root || ! command -v apt-get >/dev/null; then
@@ -73,14 +83,15 @@ install_missing() {
     IFS='|' read -ra choices <<<"${pair#*:}"
     packages+=("$(first_package "${choices[@]}")")
   done
-  # Services that start at installation are no concern of ours: where there is no
-  # systemd they are denied anyway.
-  apt_installs $(printf '%s\n' "${packages[@]}" | sort -u) || {
+  mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
+  # All at once, or else as many as go.
+  if ! apt_installs "${packages[@]}"; then
     for pair in "${packages[@]}"; do
       apt_installs "$pair" || echo "could not install $pair" >&2
     done
-  }
+  fi
+  hash -r
   for pair in "${missing[@]}"; do
-    command -v "${pair%%:*}" >/dev/null || { echo "still missing: ${pair%%:*}" >&2; return 1; }
+    has "${pair%%:*}" || { echo "still missing: ${pair%%:*}" >&2; return 1; }
   done
 }

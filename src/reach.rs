@@ -18,6 +18,7 @@ use procfs::process::Process;
 use crate::parse::fstype::is_trusted;
 use crate::parse::mountinfo::by_id;
 use crate::parse::stat::stat;
+use crate::sys::file::unique_mount_id;
 use crate::sys::walk::{Walk, mount_id, open_dir, walk};
 
 /// Largest mount table read for a trust question.
@@ -34,11 +35,48 @@ pub struct ProcessKey {
     pub start_ticks: u64,
 }
 
+/// A mount of the host's namespace, named so that a later one on the same path is
+/// not taken for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostMount {
+    /// Where it is mounted.
+    pub path: PathBuf,
+    /// Mount id: reused soon after an unmount.
+    pub id: u64,
+    /// Mount id that is never reused (Linux 6.8).
+    pub unique: Option<u64>,
+}
+
+impl HostMount {
+    /// The mount with that id on that path; `None` when it is gone or covered.
+    #[must_use]
+    pub fn find(path: &Path, id: u64) -> Option<Self> {
+        let fd = open_dir(path).ok()?;
+        let here = mount_id(fd.as_fd()).ok()? == id;
+        here.then(|| Self {
+            path: path.to_owned(),
+            id,
+            unique: unique_mount_id(fd.as_fd()),
+        })
+    }
+
+    fn open(&self) -> io::Result<OwnedFd> {
+        let fd = open_dir(&self.path)?;
+        if mount_id(fd.as_fd())? != self.id || unique_mount_id(fd.as_fd()) != self.unique {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "another mount is there now",
+            ));
+        }
+        Ok(fd)
+    }
+}
+
 /// The ways to one container's root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
-    /// Mount point and mount id in the host's namespace, where it is seen there.
-    pub host: Option<(PathBuf, u64)>,
+    /// The mount in the host's namespace, where it is seen there.
+    pub host: Option<HostMount>,
     /// The container's init, once known.
     pub init: Option<ProcessKey>,
 }
@@ -59,10 +97,16 @@ impl Reach {
         let through_init = self.init.map(open_init);
         match (through_init, &self.host) {
             (Some(Ok(root)), _) => Ok(root),
-            (_, Some((mountpoint, mount))) => open_host(mountpoint, *mount),
+            (_, Some(mount)) => open_host(mount),
             (Some(Err(error)), None) => Err(error),
             (None, None) => Err(io::Error::from(io::ErrorKind::NotFound)),
         }
+    }
+
+    /// The path of the root on the host, where the host sees it.
+    #[must_use]
+    pub fn host_path(&self) -> Option<&Path> {
+        self.host.as_ref().map(|mount| mount.path.as_path())
     }
 
     /// Opens the root as the host sees it, without anything the container mounted.
@@ -71,22 +115,15 @@ impl Reach {
     /// As `open`.
     pub fn open_host(&self) -> io::Result<Root> {
         match &self.host {
-            Some((mountpoint, mount)) => open_host(mountpoint, *mount),
+            Some(mount) => open_host(mount),
             None => self.open(),
         }
     }
 }
 
-fn open_host(mountpoint: &Path, mount: u64) -> io::Result<Root> {
-    let fd = open_dir(mountpoint)?;
-    if mount_id(fd.as_fd())? != mount {
-        return Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            "another mount is there now",
-        ));
-    }
+fn open_host(mount: &HostMount) -> io::Result<Root> {
     Ok(Root {
-        fd,
+        fd: mount.open()?,
         table: PathBuf::from("/proc/self/mountinfo"),
     })
 }
@@ -114,7 +151,8 @@ pub fn pinned(key: ProcessKey) -> io::Result<Process> {
     let process = Process::new(key.pid).map_err(|_| gone())?;
     let line = read_of(&process, "stat", MAX_STAT).map_err(|_| gone())?;
     match stat(&line) {
-        Some(stat) if stat.start_ticks == key.start_ticks => Ok(process),
+        // A zombie has no root any more, and stands for nothing.
+        Some(stat) if stat.start_ticks == key.start_ticks && !stat.is_dead() => Ok(process),
         _ => Err(gone()),
     }
 }

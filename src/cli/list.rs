@@ -35,6 +35,7 @@ fn state(subject: &Subject) -> String {
         Look::File(file) if file.mounted.is_some() => "mounted".to_owned(),
         Look::File(file) if file.in_upper == Some(true) => "written".to_owned(),
         Look::File(_) => "from image".to_owned(),
+        Look::Gone => "gone".to_owned(),
         Look::Blind(reason) => reason,
     }
 }
@@ -52,7 +53,7 @@ fn row(subject: &Subject) -> Value {
         "build": container.build,
         "source": container.source,
         "missing": container.missing,
-        "rootfs": subject.reach.host.as_ref().map(|(path, _)| path.to_string_lossy()),
+        "rootfs": subject.reach.host_path().map(|path| path.to_string_lossy()),
         "init": subject.reach.init.map(|init| init.pid),
         "rung": subject.coverage.rung.name(),
         "gaps": subject.coverage.gaps,

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::survey::runtime::Readers;
 use crate::survey::sight::{News, Sighting, Survey};
+use crate::survey::spots::Kind;
 use crate::sys::epoll::Waiter;
 use crate::watch::jobs::Subject;
 use crate::watch::ladder::coverage;
@@ -29,7 +30,7 @@ pub fn survey(config: &Config) -> Result<Vec<Subject>, Error> {
             sightings.push(*sighting);
         }
         News::Blind(why) => blind = Some(why),
-        News::Gone(_) | News::Done(_) => {}
+        News::Gone(..) | News::Done(_) => {}
     });
     if let Some(why) = blind {
         return Err(failed(io::Error::other(why)));
@@ -41,13 +42,14 @@ pub fn survey(config: &Config) -> Result<Vec<Subject>, Error> {
 }
 
 fn seen(sighting: Sighting, marks: &mut Marks, waiter: &Waiter) -> Subject {
-    let tried: Vec<io::Result<()>> = sighting
-        .dirs
-        .iter()
-        .map(|dir| marks.add(sighting.id, dir, waiter, 0))
-        .collect();
-    let marked = tried.iter().filter(|outcome| outcome.is_ok()).count();
-    let refused: Vec<io::Error> = tried.into_iter().filter_map(Result::err).collect();
+    let mut marked = 0;
+    let mut refused = Vec::new();
+    for spot in &sighting.spots {
+        match marks.add(sighting.id, spot, 0, waiter) {
+            Ok(()) => marked += usize::from(spot.kind == Kind::Etc),
+            Err(error) => refused.push((spot.kind, error)),
+        }
+    }
     Subject {
         id: sighting.id,
         coverage: coverage(marked, &refused, &sighting.trouble),

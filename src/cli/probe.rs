@@ -150,9 +150,9 @@ fn named_marks() -> io::Result<()> {
     let waiter = Waiter::new()?;
     let mut marks = Marks::new(&waiter, 0)?;
     sandbox
-        .dirs()?
+        .spots()
         .iter()
-        .try_for_each(|dir| marks.add(sandbox.id(), dir, &waiter, 0))
+        .try_for_each(|spot| marks.add(sandbox.id(), spot, 0, &waiter))
 }
 
 fn show(answers: &[Answer], rung: &str, as_json: bool) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! `ldwatch scan`: look once at every container, and tell what is there.
 
 use std::io;
+use std::path::Path;
 use std::time::SystemTime;
 
 use crate::cli::args;
@@ -46,7 +47,7 @@ pub fn run(typed: args::Options) -> Result<(), Error> {
 /// What is to be told of one container; `None` when it has no such file.
 fn look_at(subject: &Subject, quote: usize) -> Option<Record> {
     match look(&subject.reach, subject.upper.as_deref(), quote) {
-        Look::Absent => None,
+        Look::Absent | Look::Gone => None,
         Look::File(file) => Some(found(subject, *file)),
         Look::Blind(reason) => Some(Record::Gap(Box::new(Gap {
             at: SystemTime::now(),
@@ -66,9 +67,8 @@ fn found(subject: &Subject, file: FileView) -> Record {
         container: subject.container.clone(),
         rootfs: subject
             .reach
-            .host
-            .as_ref()
-            .map(|(path, _)| path.clone())
+            .host_path()
+            .map(Path::to_owned)
             .unwrap_or_default(),
         coverage: subject.coverage.clone(),
         writer: None,

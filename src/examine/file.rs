@@ -33,6 +33,8 @@ pub enum Look {
     Absent,
     /// There is one.
     File(Box<FileView>),
+    /// The root itself is gone: the container ended, or another mount is there now.
+    Gone,
     /// It could not be seen; in fixed words, why.
     Blind(String),
 }
@@ -43,6 +45,7 @@ pub enum Look {
 pub fn look(reach: &Reach, upper: Option<&Path>, quote: usize) -> Look {
     let root = match reach.open() {
         Ok(root) => root,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Look::Gone,
         Err(error) => return Look::Blind(format!("root: {error}")),
     };
     match root.walk(PRELOAD_PATH.as_bytes()) {

@@ -1,4 +1,4 @@
-//! One act, one alert (DESIGN §7, "Settling").
+//! One act, one alert (ARCHITECTURE.md, "Settling").
 //!
 //! A shell's `echo > file` is create, write, close. Triggers of one writer are
 //! gathered until the file is closed or renamed into place, or until a deadline

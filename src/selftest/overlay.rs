@@ -4,12 +4,13 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use crate::model::{PRELOAD_PATH, RootfsId};
+use crate::model::RootfsId;
+use crate::reach::{HostMount, Reach, read_table};
+use crate::survey::mounts::overlays;
+use crate::survey::spots::{Spot, spots};
 use crate::sys::namespace::{overlay, private_mounts, tmpfs};
-use crate::sys::walk::{Dir, open_dir, walk};
 
 /// Where the tmpfs goes: a directory every host has.
 const PLACE: &str = "/run";
@@ -102,13 +103,17 @@ impl Sandbox {
         RootfsId(0)
     }
 
-    /// The directories on the way to its file.
-    ///
-    /// # Errors
-    /// As `sys::walk::walk`.
-    pub fn dirs(&self) -> io::Result<Vec<Dir>> {
-        let root = open_dir(&self.merged())?;
-        Ok(walk(root.as_fd(), PRELOAD_PATH.as_bytes(), &mut |_| false)?.dirs)
+    /// What the watcher would mark of it.
+    #[must_use]
+    pub fn spots(&self) -> Vec<Spot> {
+        let found = read_table("/proc/self/mountinfo".as_ref()).unwrap_or_default();
+        let (mounts, _) = overlays(&found);
+        let merged = self.merged();
+        let host = mounts
+            .iter()
+            .find(|mount| mount.mountpoint == merged)
+            .and_then(|mount| HostMount::find(&merged, mount.mount));
+        spots(&Reach { host, init: None }, Some(&self.base.join("upper"))).0
     }
 }
 

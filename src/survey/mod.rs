@@ -8,6 +8,7 @@ pub mod mounts;
 pub mod processes;
 pub mod runtime;
 pub mod sight;
+pub mod spots;
 pub mod whois;
 
 pub use self::runtime::{Owner, Readers, owner};

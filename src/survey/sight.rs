@@ -8,17 +8,19 @@
 //! every pass, and marking twice does no harm.
 
 use std::collections::HashMap;
-use std::os::fd::AsFd;
+use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use crate::model::{Container, PRELOAD_PATH, RootfsId};
-use crate::reach::{Reach, pinned, read_table};
+use crate::model::{Container, RootfsId};
+use crate::reach::{HostMount, ProcessKey, Reach, pinned, read_table};
 use crate::survey::init::by_cgroup;
 use crate::survey::mounts::{OverlayMount, overlays};
 use crate::survey::processes::{Init, Inits};
 use crate::survey::runtime::{Owner, Readers};
-use crate::sys::file::unique_mount_id;
-use crate::sys::walk::{Dir, mount_id, open_dir};
+use crate::survey::spots::{Spot, spots, upper_spots};
+
+use crate::sys::pidfd;
 
 /// A root filesystem to watch, or one to watch anew.
 #[derive(Debug)]
@@ -35,10 +37,25 @@ pub struct Sighting {
     pub device: (u32, u32),
     /// Its writable layer, as the host names it.
     pub upper: Option<PathBuf>,
-    /// Directories to mark: all in which a name is looked up on the way to the file.
-    pub dirs: Vec<Dir>,
+    /// What to mark on every way in.
+    pub spots: Vec<Spot>,
+    /// The mount table of the container's namespace, to be told of changes; `None`
+    /// when the loop has it already, or there is none.
+    pub table: Option<Table>,
     /// What could not be looked at, in words.
     pub trouble: Vec<String>,
+}
+
+/// The mount table of a container's namespace, held open, and the process that
+/// keeps the namespace: a table held open would keep a dead namespace's mounts.
+#[derive(Debug)]
+pub struct Table {
+    /// Whose table it is.
+    pub init: ProcessKey,
+    /// `/proc/PID/mountinfo`.
+    pub mounts: File,
+    /// Readable when the process ends.
+    pub pidfd: OwnedFd,
 }
 
 /// What a pass tells the loop.
@@ -46,8 +63,8 @@ pub struct Sighting {
 pub enum News {
     /// Mark this.
     Sighted(Box<Sighting>),
-    /// Forget this.
-    Gone(RootfsId),
+    /// Forget this, and take the marks off what outlives it.
+    Gone(RootfsId, Vec<Spot>),
     /// The pass is over; that many root filesystems exist.
     Done(usize),
     /// The host could not be read, in words.
@@ -59,7 +76,6 @@ pub enum News {
 struct Known {
     id: RootfsId,
     device: (u32, u32),
-    unique: Option<u64>,
     reach: Reach,
     mount_ns: Option<u64>,
     upper: Option<PathBuf>,
@@ -115,6 +131,13 @@ impl Survey {
         }
     }
 
+    /// Looks again at the ways to every container's file.
+    pub fn all_again(&mut self, tell: &mut dyn FnMut(News)) {
+        for known in &self.known {
+            tell(sighting(known));
+        }
+    }
+
     /// Some root filesystem still waits for its init or its name.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
@@ -142,20 +165,14 @@ impl Survey {
         tell: &mut dyn FnMut(News),
     ) {
         self.known.retain_mut(|known| {
-            let here = mounted.get(&known.device).is_some_and(|overlay| {
-                known.reach.host.as_ref().is_some_and(|(path, mount)| {
-                    *path == overlay.mountpoint
-                        && *mount == overlay.mount
-                        && known.unique == unique(overlay)
-                })
-            });
-            if here {
+            let now = mounted.get(&known.device).and_then(host_mount);
+            if now.is_some() && now == known.reach.host {
                 return true;
             }
             known.reach.host = None;
             let lives = known.reach.init.is_some_and(|init| pinned(init).is_ok());
             if !lives {
-                tell(News::Gone(known.id));
+                tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
             }
             lives
         });
@@ -180,9 +197,8 @@ impl Survey {
         let known = Known {
             id: self.fresh(),
             device: overlay.device,
-            unique: unique(&overlay),
             reach: Reach {
-                host: Some((overlay.mountpoint, overlay.mount)),
+                host: host_mount(&overlay),
                 init: None,
             },
             mount_ns: None,
@@ -198,12 +214,15 @@ impl Survey {
         let Some(known) = self.known.get_mut(index) else {
             return;
         };
-        let mut changed = known.unique.is_none();
         if known.reach.host.is_none() {
-            known.reach.host = Some((overlay.mountpoint.clone(), overlay.mount));
-            known.unique = unique(overlay);
-            changed = true;
+            known.reach.host = host_mount(overlay);
         }
+        let told_apart = known
+            .reach
+            .host
+            .as_ref()
+            .is_some_and(|mount| mount.unique.is_some());
+        let mut changed = !told_apart;
         if known.container.id.is_none()
             && let Owner::Container(container) = self.readers.owner(&overlay.mountpoint)
             && *container != known.container
@@ -240,7 +259,6 @@ impl Survey {
         let mut known = Known {
             id: self.fresh(),
             device: init.root.device,
-            unique: None,
             reach: Reach {
                 host: None,
                 init: None,
@@ -282,28 +300,12 @@ fn take_init(known: &mut Known, init: Option<&Init>) -> bool {
     changed
 }
 
-fn unique(overlay: &OverlayMount) -> Option<u64> {
-    let fd = open_dir(&overlay.mountpoint).ok()?;
-    if mount_id(fd.as_fd()).ok()? != overlay.mount {
-        return None;
-    }
-    unique_mount_id(fd.as_fd())
+fn host_mount(overlay: &OverlayMount) -> Option<HostMount> {
+    HostMount::find(&overlay.mountpoint, overlay.mount)
 }
 
-/// Walks both ways in, and takes the directories on the way along.
 fn sighting(known: &Known) -> News {
-    let mut dirs = Vec::new();
-    let mut trouble = Vec::new();
-    let ways = [
-        known.reach.host.as_ref().map(|_| known.reach.open_host()),
-        known.reach.init.map(|_| known.reach.open()),
-    ];
-    for root in ways.into_iter().flatten() {
-        match root.and_then(|root| root.walk(PRELOAD_PATH.as_bytes())) {
-            Ok(walk) => dirs.extend(walk.dirs),
-            Err(error) => trouble.push(format!("walk: {error}")),
-        }
-    }
+    let (spots, trouble) = spots(&known.reach, known.upper.as_deref());
     News::Sighted(Box::new(Sighting {
         id: known.id,
         container: known.container.clone(),
@@ -311,7 +313,20 @@ fn sighting(known: &Known) -> News {
         mount_ns: known.mount_ns,
         device: known.device,
         upper: known.upper.clone(),
-        dirs,
+        spots,
+        table: known.reach.init.and_then(table),
         trouble,
     }))
+}
+
+/// Opens a table only while its namespace's init is the one meant.
+fn table(init: ProcessKey) -> Option<Table> {
+    let pidfd = pidfd::open(init.pid).ok()?;
+    let mounts = File::open(format!("/proc/{}/mountinfo", init.pid)).ok()?;
+    pinned(init).ok()?;
+    Some(Table {
+        init,
+        mounts,
+        pidfd,
+    })
 }

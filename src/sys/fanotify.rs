@@ -53,6 +53,8 @@ const BUFFER: usize = 64 * 1024;
 pub enum Reports {
     /// Directory handle and name of the entry (`FAN_REPORT_DFID_NAME`, Linux 5.9).
     Names,
+    /// Handle of the object itself (`FAN_REPORT_FID`, Linux 5.1).
+    Objects,
     /// An open descriptor of the object (every kernel).
     Descriptors,
 }
@@ -99,6 +101,7 @@ impl Group {
     pub fn new(reports: Reports) -> io::Result<Self> {
         let names = match reports {
             Reports::Names => libc::FAN_REPORT_DFID_NAME,
+            Reports::Objects => fan::FAN_REPORT_FID,
             Reports::Descriptors => 0,
         };
         match Self::init(names | libc::FAN_REPORT_PIDFD) {

@@ -40,6 +40,12 @@ impl HandleKey {
         &self.0
     }
 
+    /// The bytes, to keep.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     /// The filesystem has no id of its own: such a mark wants a group of its own
     /// (fanotify refuses a second superblock beside it with `EXDEV`).
     #[must_use]

@@ -8,7 +8,7 @@ use crossbeam_channel::Sender;
 
 use crate::model::{Detection, RootfsId};
 use crate::watch::jobs::{Acted, Job};
-use crate::watch::marks::Trigger;
+use crate::watch::lane::Trigger;
 use crate::watch::run::Watch;
 use crate::watch::surveyor::Ask;
 use crate::watch::watched::Watched;
@@ -81,7 +81,7 @@ impl Watch {
     /// Hands on everything that is pending.
     pub(super) fn finish(&mut self) {
         for lane in 0..self.marks.lanes() {
-            self.events(lane);
+            self.events(lane as u64);
         }
         self.release(None);
         self.pay_debts();

@@ -1,13 +1,14 @@
 //! The examiner's thread: looks at the file after every act, compares with what
 //! it last knew, and makes the finding.
 //!
-//! Two looks are held back for a moment, since an event that explains them may be
-//! on its way: a file found at the first look may have been written between the
-//! mark and the look, and a file that is still empty may be about to be written.
-//! The event then takes the held look's place; nothing is told twice, and nothing
-//! is lost when no event comes.
+//! Some looks are held back for a moment, since an event that explains them may be
+//! on its way: a difference that no event announced (a first look, the sweep) may
+//! have been made a moment ago, and a file that was created and not closed may be
+//! about to be written. The event then takes the held look's place; nothing is
+//! told twice, and nothing is lost when no event comes.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -23,17 +24,23 @@ use crate::model::{
 use crate::sys::fanotify::mask;
 use crate::watch::deliver::Delivery;
 use crate::watch::jobs::{Acted, Job, Subject};
+use crate::watch::surveyor::{Ask, Asker};
 
 /// How long a look waits for the event that explains it.
 const HOLD: Duration = Duration::from_millis(50);
 /// How long a full delivery queue is waited for before a record is given up and counted.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Bits of an act that only writes.
+const WRITING: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE;
+
 /// What is known of one root filesystem's file.
 #[derive(Debug, Default)]
 struct Known {
     /// The file at the last look; `None`: there was none.
     file: Option<FileView>,
+    /// Pid of the last act told.
+    told: Option<i32>,
     /// The last look did not see; told once until it sees again.
     blind: Option<String>,
 }
@@ -53,6 +60,7 @@ pub struct Examiner {
     dropped: Arc<AtomicU64>,
     quote: usize,
     host_ns: Option<u64>,
+    survey: Asker,
     known: HashMap<RootfsId, Known>,
     held: HashMap<RootfsId, Held>,
 }
@@ -66,12 +74,14 @@ impl Examiner {
         dropped: Arc<AtomicU64>,
         quote: usize,
         host_ns: Option<u64>,
+        survey: Asker,
     ) -> Self {
         Self {
             records,
             dropped,
             quote,
             host_ns,
+            survey,
             known: HashMap::new(),
             held: HashMap::new(),
         }
@@ -161,24 +171,47 @@ impl Examiner {
 
     /// An act that is over. One that explains a held look takes its place.
     fn acted(&mut self, subject: Arc<Subject>, mut acted: Acted) {
-        if let Some(held) = self.held.remove(&subject.id) {
-            let explains = acted.mask != 0
-                && (held.acted.detection == Detection::Scan || pid(&held.acted) == pid(&acted));
-            if explains {
-                acted.mask |= held.acted.mask;
-                acted.at = acted.at.min(held.acted.at);
-                acted.folded += held.acted.folded;
-                acted.closing &= held.acted.mask == 0;
-                acted.writer = acted.writer.or(held.acted.writer);
+        if let Some(mut held) = self.held.remove(&subject.id) {
+            if acted.mask == 0 {
+                held.acted.writer = held.acted.writer.or(acted.writer);
+                self.held.insert(subject.id, held);
+                return;
+            }
+            if held.acted.mask == 0 || held.acted.pid() == acted.pid() {
+                acted.join(held.acted);
             } else {
                 self.held.insert(subject.id, held);
                 self.release_one(subject.id);
             }
         }
-        if acted.mask == mask::CREATE && self.is_empty_file(&subject) {
+        if self.may_go_on(&subject, acted.mask) {
             return self.hold(subject, acted);
         }
         self.examine(&subject, acted);
+    }
+
+    /// More of the act may be on its way: a look without an event found a
+    /// difference, or a file is created or cut to nothing and not closed yet.
+    fn may_go_on(&mut self, subject: &Subject, seen: u64) -> bool {
+        let open = seen & (mask::CREATE | mask::MODIFY) != 0
+            && seen & !(mask::CREATE | mask::MODIFY | mask::ATTRIB) == 0;
+        if !open && seen != 0 {
+            return false;
+        }
+        let Some(now) = self.see(subject) else {
+            return false;
+        };
+        if seen == 0 {
+            let before = self
+                .known
+                .get(&subject.id)
+                .and_then(|known| known.file.as_ref());
+            return !change(before, now.as_ref(), 0).is_empty();
+        }
+        now.is_some_and(|file| {
+            let plain = file.kind == FileKind::Regular && file.links == 1 && file.target.is_none();
+            plain && (seen & mask::MODIFY == 0 || file.size == 0)
+        })
     }
 
     fn hold(&mut self, subject: Arc<Subject>, acted: Acted) {
@@ -193,20 +226,27 @@ impl Examiner {
         );
     }
 
-    /// Created by open and not yet written to, as far as can be told.
-    fn is_empty_file(&mut self, subject: &Subject) -> bool {
-        matches!(self.see(subject), Some(Some(file))
-            if file.kind == FileKind::Regular && file.size == 0 && file.links == 1 && file.target.is_none())
-    }
-
     fn examine(&mut self, subject: &Subject, acted: Acted) {
         let Some(after) = self.see(subject) else {
             return;
         };
-        let before = std::mem::replace(
-            &mut self.known.entry(subject.id).or_default().file,
-            after.clone(),
-        );
+        let known = self.known.entry(subject.id).or_default();
+        let before = std::mem::replace(&mut known.file, after.clone());
+        // Equal to the last time stamp: this very act was looked at before its last
+        // event was read.
+        let told = acted.mask & !WRITING == 0
+            && acted.mask != 0
+            && before == after
+            && known.told == acted.pid();
+        if acted.mask != 0 {
+            known.told = acted.pid();
+        }
+        if told && before.is_some() {
+            return;
+        }
+        if before.as_ref().map(FileView::way) != after.as_ref().map(FileView::way) {
+            self.survey.ask(Ask::Again(subject.id));
+        }
         for verdict in change(before.as_ref(), after.as_ref(), acted.mask) {
             // The close of a file whose writes were told is no news.
             if acted.closing && !verdict.alert && verdict.kind == ChangeType::Info {
@@ -228,6 +268,8 @@ impl Examiner {
                 self.sighted(subject.id);
                 return Some(Some(*file));
             }
+            // The survey tells when a container is gone; until then nothing is lost.
+            Look::Gone => return None,
             Look::Blind(reason) => reason,
         };
         let known = self.known.entry(subject.id).or_default();
@@ -269,7 +311,7 @@ impl Examiner {
                 self.host_ns,
             );
         }
-        let rootfs = subject.reach.host.as_ref().map(|(path, _)| path.clone());
+        let rootfs = subject.reach.host_path().map(Path::to_owned);
         let finding = Finding {
             at: acted.at,
             change: verdict,
@@ -298,6 +340,6 @@ impl Examiner {
     }
 }
 
-fn pid(acted: &Acted) -> Option<i32> {
-    acted.writer.as_ref().and_then(|writer| writer.pid)
-}
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

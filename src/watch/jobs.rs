@@ -59,6 +59,25 @@ impl Acted {
             detection,
         }
     }
+
+    /// Pid of the writer, where the kernel gave one.
+    #[must_use]
+    pub fn pid(&self) -> Option<i32> {
+        self.writer.as_ref()?.pid
+    }
+
+    /// Takes an earlier, unfinished part of the same act in.
+    pub fn join(&mut self, earlier: Self) {
+        self.closing &= earlier.mask == 0;
+        self.mask |= earlier.mask;
+        self.at = self.at.min(earlier.at);
+        self.folded += earlier.folded;
+        self.same_root |= earlier.same_root;
+        let known = self.writer.as_ref().is_some_and(|writer| writer.confirmed);
+        if !known {
+            self.writer = earlier.writer.or(self.writer.take());
+        }
+    }
 }
 
 /// Work for the examiner.

@@ -6,6 +6,7 @@
 use std::io;
 
 use crate::model::{Coverage, Rung};
+use crate::survey::spots::Kind;
 
 /// What a refusal means to an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,22 +47,23 @@ pub fn meaning(error: &io::Error) -> Meaning {
     Meaning { why, remedy }
 }
 
-/// Coverage by what was refused: nothing, some directories, or all of them.
+/// Coverage by what was refused. Without a mark on the directory that holds the
+/// name there is none; any other refusal is a gap of the `named` rung.
 #[must_use]
-pub fn coverage(marked: usize, refused: &[io::Error], trouble: &[String]) -> Coverage {
+pub fn coverage(marked: usize, refused: &[(Kind, io::Error)], trouble: &[String]) -> Coverage {
+    let refusal = |(kind, error): &(Kind, io::Error)| {
+        format!("{}: {} ({error})", kind.name(), meaning(error).why)
+    };
     let mut gaps: Vec<String> = refused
         .iter()
-        .map(|error| format!("{} ({error})", meaning(error).why))
+        .map(refusal)
         .chain(trouble.iter().cloned())
         .collect();
     gaps.sort();
     gaps.dedup();
+    let lost = marked == 0 || refused.iter().any(|(kind, _)| *kind == Kind::Etc);
     Coverage {
-        rung: if marked > 0 && refused.is_empty() {
-            Rung::Named
-        } else {
-            Rung::None
-        },
+        rung: if lost { Rung::None } else { Rung::Named },
         gaps,
     }
 }
@@ -83,12 +85,17 @@ mod tests {
 
     #[test]
     fn a_refused_mark_is_a_gap_with_its_reason() {
-        let refused = [
-            io::Error::from_raw_os_error(libc::EOPNOTSUPP),
-            io::Error::from_raw_os_error(libc::EOPNOTSUPP),
-        ];
+        let refused =
+            [libc::EOPNOTSUPP; 2].map(|errno| (Kind::Etc, io::Error::from_raw_os_error(errno)));
         let coverage = coverage(0, &refused, &[]);
         assert_eq!((coverage.rung, coverage.gaps.len()), (Rung::None, 1));
+    }
+
+    #[test]
+    fn a_refusal_beside_etc_is_a_gap_of_the_rung() {
+        let refused = [(Kind::Upper, io::Error::from_raw_os_error(libc::ENOSPC))];
+        let coverage = coverage(1, &refused, &[]);
+        assert_eq!((coverage.rung, coverage.gaps.len()), (Rung::Named, 1));
     }
 
     #[test]

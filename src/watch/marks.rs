@@ -1,29 +1,29 @@
-//! The book of marks: which directory, under which key, stands for which root
+//! The book of marks: which object, under which key, stands for which root
 //! filesystem and which name in it.
 //!
 //! Containers of one image report the same directory handle; the fsid tells them
-//! apart, and on some hosts not even that. Events of two different directories
-//! with one key could not be told apart in one group, so the second goes into a
-//! group of its own: a lane. A filesystem without an id gets a lane to itself.
+//! apart, and on some hosts not even that. Events of two different objects with
+//! one key could not be told apart in one group, so the second goes into a group
+//! of its own: a lane. A filesystem without an id gets a lane to itself. Files are
+//! marked in lanes that report the object, directories in lanes that report names.
 
-use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
 use nix::sys::stat::fstat;
 
 use crate::model::RootfsId;
-use crate::parse::fanotify::Stop;
+use crate::survey::spots::{Kind, Spot};
 use crate::sys::epoll::{Interest, Waiter};
 use crate::sys::fanotify::{Group, Reports, mask};
 use crate::sys::handle::HandleKey;
-use crate::sys::walk::Dir;
+use crate::watch::lane::{Lane, Reading, Watch};
 
 /// Groups used at most; the kernel's own limit is 128 per user.
 const MAX_LANES: usize = 100;
 
 /// What is asked of a marked directory. Opening is not: it is no change.
-const EVENTS: u64 = mask::CREATE
+const OF_DIRECTORY: u64 = mask::CREATE
     | mask::DELETE
     | mask::MOVED_FROM
     | mask::MOVED_TO
@@ -34,109 +34,57 @@ const EVENTS: u64 = mask::CREATE
     | mask::MOVE_SELF
     | mask::ONDIR
     | mask::ON_CHILD;
-/// What a directory tells about itself.
-const SELF_EVENTS: u64 = mask::DELETE_SELF | mask::MOVE_SELF;
-
-/// A name in a marked directory that matters to a root filesystem.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Watch {
-    rootfs: RootfsId,
-    name: Vec<u8>,
-    leaf: bool,
-}
-
-/// A directory under its key.
-#[derive(Debug)]
-struct Marked {
-    /// Device and inode number: the directory itself, whatever its key.
-    object: (u64, u64),
-    watches: Vec<Watch>,
-}
-
-/// One group and what is marked in it.
-#[derive(Debug)]
-struct Lane {
-    group: Group,
-    book: HashMap<Vec<u8>, Marked>,
-    exclusive: bool,
-}
-
-/// An event that concerns a root filesystem.
-#[derive(Debug)]
-pub struct Trigger {
-    /// Which one.
-    pub rootfs: RootfsId,
-    /// It is about the file's own name; else about a directory on the way to it.
-    pub leaf: bool,
-    /// `FAN_*` bits.
-    pub mask: u64,
-    /// Pid of the writer; 0 when the kernel could not give one.
-    pub pid: i32,
-    /// Its pidfd.
-    pub pidfd: Option<OwnedFd>,
-}
-
-/// What reading one lane gave.
-#[derive(Debug, Default)]
-pub struct Reading {
-    /// Events that concern a root filesystem, in order.
-    pub triggers: Vec<Trigger>,
-    /// Events read in all.
-    pub events: usize,
-    /// The queue overflowed: events were lost.
-    pub overflow: bool,
-    /// The buffer could not be understood to its end; why.
-    pub broken: Option<Stop>,
-}
+/// What is asked of a marked file.
+const OF_FILE: u64 = mask::MODIFY | mask::CLOSE_WRITE | mask::ATTRIB;
 
 /// All marks.
 #[derive(Debug)]
 pub struct Marks {
     lanes: Vec<Lane>,
+    first_token: u64,
     own_pid: i32,
+    dropped: Option<Kind>,
 }
 
 impl Marks {
-    /// The first lane.
+    /// The first lane. `first_token` and those after it are the lanes' tokens in
+    /// the waiter.
     ///
     /// # Errors
     /// As `Group::new`: `EPERM` without the capability, `EINVAL` on kernels that
     /// report no names.
     pub fn new(waiter: &Waiter, first_token: u64) -> io::Result<Self> {
+        let own_pid = nix::unistd::getpid().as_raw();
         let mut marks = Self {
             lanes: Vec::new(),
-            own_pid: nix::unistd::getpid().as_raw(),
+            first_token,
+            own_pid,
+            dropped: dropped(),
         };
-        marks.open_lane(waiter, first_token, false)?;
+        marks.open_lane(waiter, Reports::Names, false)?;
         Ok(marks)
     }
 
     fn open_lane(
         &mut self,
         waiter: &Waiter,
-        first_token: u64,
+        reports: Reports,
         exclusive: bool,
     ) -> io::Result<usize> {
         if self.lanes.len() >= MAX_LANES {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
         }
         let index = self.lanes.len();
-        let group = Group::new(Reports::Names)?;
-        waiter.add(&group, Interest::Readable, first_token + index as u64)?;
-        self.lanes.push(Lane {
-            group,
-            book: HashMap::new(),
-            exclusive,
-        });
+        let group = Group::new(reports)?;
+        waiter.add(&group, Interest::Readable, self.first_token + index as u64)?;
+        self.lanes.push(Lane::new(group, reports, exclusive));
         Ok(index)
     }
 
     /// Events carry pidfds.
     #[must_use]
     pub fn has_pidfds(&self) -> bool {
-        self.lanes
-            .first()
-            .is_some_and(|lane| lane.group.has_pidfds())
+        self.lanes.first().is_some_and(Lane::has_pidfds)
     }
 
     /// Number of groups in use.
@@ -145,10 +93,10 @@ impl Marks {
         self.lanes.len()
     }
 
-    /// Number of marked directories.
+    /// Number of marked objects.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.book.len()).sum()
+        self.lanes.iter().map(Lane::marked).sum()
     }
 
     /// Nothing is marked.
@@ -157,55 +105,79 @@ impl Marks {
         self.len() == 0
     }
 
-    /// Marks a directory for a root filesystem. Marking twice does no harm.
+    /// Marks a spot of a root filesystem. Marking twice does no harm; `round` tells
+    /// this sighting from earlier ones, see `prune`.
     ///
     /// # Errors
     /// The errno with which the kernel refused; the ladder decides what it means.
     pub fn add(
         &mut self,
         rootfs: RootfsId,
-        dir: &Dir,
+        spot: &Spot,
+        round: u64,
         waiter: &Waiter,
-        first_token: u64,
     ) -> io::Result<()> {
-        let key = HandleKey::of(dir.fd.as_fd())?;
-        let stat = fstat(&dir.fd)?;
+        if self.dropped == Some(spot.kind) {
+            return Ok(());
+        }
+        let key = HandleKey::of(spot.fd.as_fd())?;
+        let stat = fstat(&spot.fd)?;
         let object = (stat.st_dev, stat.st_ino);
-        let index = match self.lanes.iter().position(|lane| lane.takes(&key, object)) {
+        let (reports, events) = match spot.kind {
+            Kind::File => (Reports::Objects, OF_FILE),
+            _ => (Reports::Names, OF_DIRECTORY),
+        };
+        let index = match self
+            .lanes
+            .iter()
+            .position(|lane| lane.takes(reports, &key, object))
+        {
             Some(index) => index,
-            None => self.open_lane(waiter, first_token, key.has_null_fsid())?,
+            None => self.open_lane(waiter, reports, key.has_null_fsid())?,
         };
         let Some(lane) = self.lanes.get_mut(index) else {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
         };
-        lane.group.mark_dir(dir.fd.as_fd(), EVENTS)?;
+        lane.mark(spot, events)?;
         let watch = Watch {
             rootfs,
-            name: dir.next.clone(),
-            leaf: dir.leaf,
+            name: spot.name.clone(),
+            leaf: spot.leaf,
+            kind: spot.kind,
+            round,
         };
-        let marked = lane
-            .book
-            .entry(key.bytes().to_vec())
-            .or_insert_with(|| Marked {
-                object,
-                watches: Vec::new(),
-            });
-        marked.object = object;
-        if !marked.watches.contains(&watch) {
-            marked.watches.push(watch);
-        }
+        lane.note(key, object, watch);
         Ok(())
     }
 
-    /// Forgets a root filesystem. The kernel's marks went with its superblock;
-    /// one that did not gives events under a key that nobody knows.
+    /// Forgets what an earlier round of sighting marked for a root filesystem and
+    /// this one did not: it is not on the way any more.
+    pub fn prune(&mut self, rootfs: RootfsId, round: u64) {
+        self.retain(|watch| watch.rootfs != rootfs || watch.round == round);
+    }
+
+    /// Forgets a root filesystem. The kernel's marks went with its superblock; one
+    /// that did not gives events under a key that nobody knows.
     pub fn forget(&mut self, rootfs: RootfsId) {
+        self.retain(|watch| watch.rootfs != rootfs);
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Watch) -> bool) {
         for lane in &mut self.lanes {
-            lane.book.retain(|_, marked| {
-                marked.watches.retain(|watch| watch.rootfs != rootfs);
-                !marked.watches.is_empty()
-            });
+            lane.retain(&keep);
+        }
+    }
+
+    /// Takes the kernel's marks off objects that outlive their root filesystem and
+    /// that nobody else watches.
+    pub fn unmark(&mut self, spots: &[Spot]) {
+        for spot in spots {
+            let Ok(key) = HandleKey::of(spot.fd.as_fd()) else {
+                continue;
+            };
+            for lane in &mut self.lanes {
+                lane.unmark(&key, spot, OF_DIRECTORY);
+            }
         }
     }
 
@@ -214,56 +186,23 @@ impl Marks {
     /// # Errors
     /// The errno of read(2); `EMFILE` counts as lost sight.
     pub fn read(&mut self, lane: usize) -> io::Result<Reading> {
-        let own_pid = self.own_pid;
-        let Some(lane) = self.lanes.get_mut(lane) else {
-            return Ok(Reading::default());
-        };
-        let batch = lane.group.read()?;
-        let mut reading = Reading {
-            events: batch.events.len(),
-            broken: (batch.stop != Stop::End).then_some(batch.stop),
-            ..Reading::default()
-        };
-        for event in batch.events {
-            reading.overflow |= event.mask & mask::OVERFLOW != 0;
-            let Some(place) = event.place.filter(|_| event.pid != own_pid) else {
-                continue;
-            };
-            let Some(marked) = lane.book.get(place.key) else {
-                continue;
-            };
-            // A pidfd goes to the first root filesystem concerned; nearly always there is one.
-            let mut pidfd = event.pidfd;
-            for watch in marked
-                .watches
-                .iter()
-                .filter(|watch| watch.concerns(place.name, event.mask))
-            {
-                reading.triggers.push(Trigger {
-                    rootfs: watch.rootfs,
-                    leaf: watch.leaf && place.name == watch.name,
-                    mask: event.mask,
-                    pid: event.pid,
-                    pidfd: pidfd.take(),
-                });
-            }
-        }
-        Ok(reading)
-    }
-}
-
-impl Lane {
-    /// The directory can be marked here and its events told from all others.
-    fn takes(&self, key: &HandleKey, object: (u64, u64)) -> bool {
-        match self.book.get(key.bytes()) {
-            Some(marked) => marked.object == object,
-            None => !self.exclusive && !key.has_null_fsid(),
+        match self.lanes.get_mut(lane) {
+            Some(lane) => lane.read(self.own_pid),
+            None => Ok(Reading::default()),
         }
     }
 }
 
-impl Watch {
-    fn concerns(&self, name: &[u8], mask: u64) -> bool {
-        name == self.name || mask & SELF_EVENTS != 0
-    }
+/// The kind of mark that a test build leaves out, to show what it is for.
+#[cfg(feature = "drop-mark")]
+fn dropped() -> Option<Kind> {
+    let word = std::env::var("LDWATCH_DROP_MARK").ok()?;
+    [Kind::Etc, Kind::Root, Kind::Chain, Kind::File, Kind::Upper]
+        .into_iter()
+        .find(|kind| kind.name() == word)
+}
+
+#[cfg(not(feature = "drop-mark"))]
+fn dropped() -> Option<Kind> {
+    None
 }

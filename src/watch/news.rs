@@ -7,10 +7,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::model::{Container, Detection, Gap, Record, RootfsId, Rung};
 use crate::survey::sight::{News, Sighting};
+use crate::survey::spots::{Kind, Spot};
 use crate::watch::deliver::Delivery;
 use crate::watch::jobs::{Job, Subject};
 use crate::watch::ladder::{coverage, meaning};
-use crate::watch::run::{LANES, Watch};
+use crate::watch::run::Watch;
 use crate::watch::watched::Watched;
 
 /// Changes of the state gather this long before the status is written.
@@ -22,7 +23,7 @@ impl Watch {
         while let Ok(news) = self.surveyor.news.try_recv() {
             match news {
                 News::Sighted(sighting) => self.sighted(*sighting),
-                News::Gone(id) => self.gone(id),
+                News::Gone(id, spots) => self.gone(id, &spots),
                 News::Blind(detail) => {
                     self.gap("not-read", detail, "see ldwatch(8), GAPS", None);
                 }
@@ -39,15 +40,17 @@ impl Watch {
     /// Marks, then has the file looked at: what happened before the mark is found
     /// by the look, what happens after it by the mark.
     fn sighted(&mut self, sighting: Sighting) {
+        let id = sighting.id;
+        let round = self.watched.get(&id).map_or(0, |watched| watched.round + 1);
         let mut refused = Vec::new();
         let mut marked = 0;
-        for dir in &sighting.dirs {
-            match self.marks.add(sighting.id, dir, &self.waiter, LANES) {
-                Ok(()) => marked += 1,
-                Err(error) => refused.push(error),
+        for spot in &sighting.spots {
+            match self.marks.add(id, spot, round, &self.waiter) {
+                Ok(()) => marked += usize::from(spot.kind == Kind::Etc),
+                Err(error) => refused.push((spot.kind, error)),
             }
         }
-        let id = sighting.id;
+        self.marks.prune(id, round);
         let subject = Arc::new(Subject {
             id,
             coverage: coverage(marked, &refused, &sighting.trouble),
@@ -61,6 +64,7 @@ impl Watch {
         match self.watched.get_mut(&id) {
             Some(watched) => {
                 watched.subject = subject;
+                watched.round = round;
                 self.look(id, Detection::Mount);
             }
             None => {
@@ -68,38 +72,46 @@ impl Watch {
                 self.job(Job::First(subject, SystemTime::now()));
             }
         }
+        self.watch_table(id, sighting.table);
         self.status_due
             .get_or_insert_with(|| Instant::now() + STATUS_DELAY);
     }
 
     /// A refusal is told when it is new for this root filesystem.
-    fn tell_refusals(&mut self, subject: &Subject, refused: &[io::Error]) {
+    fn tell_refusals(&mut self, subject: &Subject, refused: &[(Kind, io::Error)]) {
         self.counters.refused_marks += refused.len() as u64;
         let known = self
             .watched
             .get(&subject.id)
             .map(|watched| &watched.subject.coverage);
-        if subject.coverage.rung == Rung::Named || known == Some(&subject.coverage) {
+        let named = subject.coverage.rung == Rung::Named;
+        if (named && subject.coverage.gaps.is_empty()) || known == Some(&subject.coverage) {
             return;
         }
         let remedy = refused
             .first()
-            .map_or("see `ldwatch list`", |error| meaning(error).remedy);
+            .map_or("see `ldwatch list`", |(_, error)| meaning(error).remedy);
         let detail = if subject.coverage.gaps.is_empty() {
             "nothing to mark was found in this root filesystem".to_owned()
         } else {
             subject.coverage.gaps.join("; ")
         };
         self.gap(
-            "not-covered",
+            if named {
+                "partly-covered"
+            } else {
+                "not-covered"
+            },
             detail,
             remedy,
             Some(subject.container.clone()),
         );
     }
 
-    fn gone(&mut self, id: RootfsId) {
+    fn gone(&mut self, id: RootfsId, spots: &[Spot]) {
+        self.forget_table(id);
         self.marks.forget(id);
+        self.marks.unmark(spots);
         self.watched.remove(&id);
         self.job(Job::Forget(id));
         self.status_due

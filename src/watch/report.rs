@@ -64,9 +64,8 @@ fn covered(watched: &Watched) -> Covered {
             .map(|runtime| runtime.name().to_owned()),
         rootfs: subject
             .reach
-            .host
-            .as_ref()
-            .map(|(path, _)| path.to_string_lossy().into_owned()),
+            .host_path()
+            .map(|path| path.to_string_lossy().into_owned()),
         rung: subject.coverage.rung.name().to_owned(),
         gaps: subject.coverage.gaps.clone(),
     }

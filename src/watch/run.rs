@@ -8,7 +8,6 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
@@ -37,6 +36,10 @@ const MOUNTS: u64 = 2;
 const BELL: u64 = 3;
 /// Tokens from here on are lanes of marks.
 pub(super) const LANES: u64 = 16;
+
+/// Tokens from here on are mount tables, and inits, by root filesystem.
+pub(super) const TABLES: u64 = 1 << 32;
+pub(super) const INITS: u64 = 1 << 48;
 
 /// Jobs that may wait for the examiner; beyond, acts are folded and counted.
 const JOBS: usize = 4096;
@@ -89,12 +92,14 @@ pub struct Watch {
     pub(super) jobs: Sender<Job>,
     examiner: JoinHandle<()>,
     bell: Arc<Wake>,
-    mounts: File,
+    _mounts: File,
     stop: Arrivals,
     reload: Arrivals,
     pub(super) boot: Boot,
     pub(super) acting: Vec<RootfsId>,
     pub(super) owing: bool,
+    /// Containers whose mount table is not waited for at the moment.
+    pub(super) resting: Vec<RootfsId>,
     next_sweep: Option<Instant>,
     rescan: Option<Instant>,
 }
@@ -128,6 +133,7 @@ impl Watch {
             Arc::clone(&dropped),
             options.quote,
             boot.mount_ns,
+            surveyor.asker(),
         );
         let examiner = thread::Builder::new()
             .name("examine".to_owned())
@@ -150,12 +156,13 @@ impl Watch {
             jobs,
             examiner,
             bell,
-            mounts,
+            _mounts: mounts,
             stop,
             reload,
             boot,
             acting: Vec::new(),
             owing: false,
+            resting: Vec::new(),
             rescan: None,
         })
     }
@@ -178,11 +185,12 @@ impl Watch {
                         return Ok(Ended::Asked);
                     }
                     RELOAD if self.reload.take() => self.deliver(Delivery::Reload),
-                    MOUNTS => self.mounts_moved(),
+                    // The poll itself clears the condition; the table is read elsewhere.
+                    MOUNTS => self.surveyor.ask(Ask::Pass),
                     BELL => self.bell.clear(),
-                    lane if lane >= LANES => {
-                        self.events(usize::try_from(lane - LANES).unwrap_or(0))
-                    }
+                    init if init >= INITS => self.init_ended(RootfsId(init - INITS)),
+                    table if table >= TABLES => self.table_moved(RootfsId(table - TABLES)),
+                    lane if lane >= LANES => self.events(lane - LANES),
                     _ => {}
                 }
             }
@@ -204,9 +212,14 @@ impl Watch {
             .acting
             .iter()
             .filter_map(|id| self.watched.get(id)?.deadline());
-        let fixed = [self.next_sweep, self.rescan, self.status_due]
-            .into_iter()
-            .flatten();
+        let fixed = [
+            self.next_sweep,
+            self.rescan,
+            self.status_due,
+            self.next_rested(),
+        ]
+        .into_iter()
+        .flatten();
         let due = acting
             .chain(fixed)
             .min()
@@ -216,13 +229,6 @@ impl Watch {
         } else {
             due
         }
-    }
-
-    /// A mount table changed: containers may have come or gone.
-    fn mounts_moved(&mut self) {
-        // The condition is cleared by the poll itself; the table is read elsewhere.
-        let _ = self.mounts.as_fd();
-        self.surveyor.ask(Ask::Pass);
     }
 
     /// What the delivery thread has to say.
@@ -240,7 +246,8 @@ impl Watch {
     }
 
     /// Reads a lane, a bounded number of times.
-    pub(super) fn events(&mut self, lane: usize) {
+    pub(super) fn events(&mut self, lane: u64) {
+        let lane = usize::try_from(lane).unwrap_or(usize::MAX);
         for _ in 0..READS {
             let reading = match self.marks.read(lane) {
                 Ok(reading) => reading,
@@ -252,6 +259,9 @@ impl Watch {
             }
             if reading.overflow {
                 self.overflowed();
+            }
+            if reading.strangers {
+                self.rescan_soon();
             }
             for trigger in reading.triggers {
                 self.trigger(&trigger);
@@ -272,6 +282,7 @@ impl Watch {
     /// What is due by the clock.
     fn tick(&mut self) {
         let now = Instant::now();
+        self.wake_tables(now);
         if self.rescan.is_some_and(|due| due <= now) {
             self.rescan = None;
             self.look_at_all(Detection::Scan);

@@ -4,8 +4,10 @@
 //! A container that was just mounted has no init yet, and its files may still be
 //! being written; a few more looks at growing intervals fill that in.
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
@@ -30,7 +32,7 @@ const NEWS: usize = 256;
 const ASKS: usize = 64;
 
 /// What the loop asks of the survey.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ask {
     /// Read the host.
     Pass,
@@ -38,13 +40,38 @@ pub enum Ask {
     Again(RootfsId),
 }
 
+/// Asks the survey, without ever waiting. A question that finds no room becomes the
+/// question for all: nothing asked is forgotten.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    asks: Sender<Ask>,
+    all: Arc<AtomicBool>,
+}
+
+impl Asker {
+    /// Asks nobody, for work without a survey.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self {
+            asks: bounded(0).0,
+            all: Arc::default(),
+        }
+    }
+
+    /// Asks.
+    pub fn ask(&self, ask: Ask) {
+        if let Err(TrySendError::Full(_)) = self.asks.try_send(ask) {
+            self.all.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 /// The loop's end of the survey.
 #[derive(Debug)]
 pub struct Surveyor {
-    asks: Option<Sender<Ask>>,
+    asker: Asker,
     /// What the survey tells.
     pub news: Receiver<News>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Surveyor {
@@ -55,43 +82,48 @@ impl Surveyor {
     pub fn start(survey: Survey, bell: Arc<Wake>) -> std::io::Result<Self> {
         let (ask, asks) = bounded(ASKS);
         let (tell, news) = bounded(NEWS);
-        let thread = thread::Builder::new()
+        let all = Arc::new(AtomicBool::new(false));
+        let asker = Asker {
+            asks: ask,
+            all: Arc::clone(&all),
+        };
+        thread::Builder::new()
             .name("survey".to_owned())
-            .spawn(move || work(survey, &asks, &tell, &bell))?;
-        Ok(Self {
-            asks: Some(ask),
-            news,
-            thread: Some(thread),
-        })
+            .spawn(move || work(survey, (&asks, &all), &tell, &bell))?;
+        Ok(Self { asker, news })
     }
 
-    /// Asks, without ever waiting. Whether the question was taken: with the queue
-    /// full, a pass is waiting in it anyway.
-    pub fn ask(&self, ask: Ask) -> bool {
-        match self.asks.as_ref().map(|asks| asks.try_send(ask)) {
-            Some(Err(TrySendError::Full(_))) | None => false,
-            Some(_) => true,
-        }
+    /// Asks, without ever waiting.
+    pub fn ask(&self, ask: Ask) {
+        self.asker.ask(ask);
     }
 
-    /// Ends the thread after its current pass.
-    pub fn stop(mut self) {
-        self.asks = None;
-        // The survey may be waiting for room in a queue nobody reads any more.
-        let (_, nobody) = bounded(0);
-        self.news = nobody;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+    /// A way for another thread to ask.
+    #[must_use]
+    pub fn asker(&self) -> Asker {
+        self.asker.clone()
     }
 }
 
-fn work(mut survey: Survey, asks: &Receiver<Ask>, tell: &Sender<News>, bell: &Wake) {
-    let mut tell = |news| {
-        if tell.send(news).is_ok() {
+/// The survey and its ends of the channels.
+struct Work<'a> {
+    survey: Survey,
+    asks: &'a Receiver<Ask>,
+    all: &'a AtomicBool,
+}
+
+fn work(
+    survey: Survey,
+    (asks, all): (&Receiver<Ask>, &AtomicBool),
+    news: &Sender<News>,
+    bell: &Wake,
+) {
+    let mut tell = |piece| {
+        if news.send(piece).is_ok() {
             bell.ring();
         }
     };
+    let mut work = Work { survey, asks, all };
     let mut again = AGAIN.iter();
     let mut next = None;
     loop {
@@ -99,30 +131,41 @@ fn work(mut survey: Survey, asks: &Receiver<Ask>, tell: &Sender<News>, bell: &Wa
             Some(limit) => asks.recv_timeout(limit),
             None => asks.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
-        let mut pass = false;
-        match first {
-            Ok(ask) => {
-                thread::sleep(DEBOUNCE);
-                for ask in std::iter::once(ask).chain(asks.try_iter()) {
-                    match ask {
-                        Ask::Pass => pass = true,
-                        Ask::Again(id) => survey.again(id, &mut tell),
-                    }
-                }
-                if pass {
-                    again = AGAIN.iter();
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => pass = true,
+        let pass = match first {
+            Ok(ask) => work.answer(ask, &mut tell),
+            Err(RecvTimeoutError::Timeout) => true,
             Err(RecvTimeoutError::Disconnected) => return,
-        }
+        };
         if pass {
-            survey.pass(&mut tell);
+            if first.is_ok() {
+                again = AGAIN.iter();
+            }
+            work.survey.pass(&mut tell);
         }
-        next = if survey.is_incomplete() {
+        next = if work.survey.is_incomplete() {
             again.next().copied()
         } else {
             None
         };
+    }
+}
+
+impl Work<'_> {
+    /// Answers a question and all that came with it; whether a pass is asked for.
+    fn answer(&mut self, first: Ask, tell: &mut dyn FnMut(News)) -> bool {
+        thread::sleep(DEBOUNCE);
+        let asked: HashSet<Ask> = std::iter::once(first).chain(self.asks.try_iter()).collect();
+        let all = self.all.swap(false, Ordering::Relaxed);
+        if all {
+            self.survey.all_again(tell);
+        }
+        for ask in &asked {
+            if let Ask::Again(id) = ask
+                && !all
+            {
+                self.survey.again(*id, tell);
+            }
+        }
+        all || asked.contains(&Ask::Pass)
     }
 }

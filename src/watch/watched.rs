@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::judge::settle::{Act, Settle};
 use crate::model::{Detection, Writer, WriterSource};
 use crate::watch::jobs::{Acted, Subject};
+use crate::watch::tables::Watching;
 use crate::who::process::{Boot, root_device, writer};
 
 /// A watched root filesystem.
@@ -17,6 +18,10 @@ pub struct Watched {
     pub subject: Arc<Subject>,
     /// An act for which the examiner's queue had no room.
     pub owed: Option<Acted>,
+    /// Sightings so far.
+    pub round: u64,
+    /// The mount table of its namespace, once the init is known.
+    pub table: Option<Watching>,
     settle: Settle,
     /// Who is acting, resolved at the first trigger of the act.
     actor: Option<(Writer, bool)>,
@@ -29,6 +34,8 @@ impl Watched {
         Self {
             subject,
             owed: None,
+            round: 0,
+            table: None,
             settle: Settle::default(),
             actor: None,
         }
@@ -98,24 +105,14 @@ impl Watched {
 
     /// Keeps an act that the examiner has no room for. What was owed already is
     /// folded into it: counted, its triggers kept, its writer the later one.
-    pub fn owe(&mut self, acted: Acted) {
-        self.owed = Some(match self.owed.take() {
-            Some(earlier) => Acted {
-                mask: earlier.mask | acted.mask,
-                folded: earlier.folded
-                    + acted.folded
-                    + u64::from(earlier.mask != 0 && acted.mask != 0),
-                closing: earlier.closing && acted.closing,
-                at: earlier.at,
-                writer: acted.writer.or(earlier.writer),
-                same_root: acted.same_root || earlier.same_root,
-                detection: if acted.mask == 0 {
-                    earlier.detection
-                } else {
-                    acted.detection
-                },
-            },
-            None => acted,
-        });
+    pub fn owe(&mut self, mut acted: Acted) {
+        if let Some(earlier) = self.owed.take() {
+            acted.folded += u64::from(earlier.mask != 0 && acted.mask != 0);
+            if acted.mask == 0 {
+                acted.detection = earlier.detection;
+            }
+            acted.join(earlier);
+        }
+        self.owed = Some(acted);
     }
 }

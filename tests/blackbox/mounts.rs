@@ -141,10 +141,6 @@ pub const ROWS: &[Row] = &[
     )
     .before(&[Act::At("create", "/etc/other")], &[]),
     row(
-        "host creates etc and the file in the upper",
-        &[step(Act::Upper("create"), &[CREATED])],
-    ),
-    row(
         "another container by /proc/PID/root",
         &[step(Act::Neighbour("create"), &[CREATED])],
     ),

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::mount::{MsFlags, mount};
+
 use crate::row::{Act, Base, Row};
 use crate::support::PRELOAD;
 use crate::support::hand::Hand;
@@ -114,7 +116,9 @@ impl Stage {
             Act::Merged(verb) => outside(verb, &merged, nonce),
             Act::Upper(verb) => {
                 fs::create_dir_all(upper.parent().unwrap()).unwrap();
-                outside(verb, &upper, nonce)
+                let outcome = outside(verb, &upper, nonce);
+                forget_absence(&self.container.merged)?;
+                outcome
             }
             Act::Source(verb) if self.source.is_dir() => {
                 outside(verb, &self.source.join("ld.so.preload"), nonce)
@@ -158,4 +162,11 @@ fn outside(verb: &str, path: &Path, nonce: &str) -> Outcome {
         .arg(verb)
         .arg(path)
         .arg(nonce))
+}
+
+/// An overlay goes on answering that a name is absent when its layer has it by now. A
+/// remount makes it ask the layer again, as memory pressure does sooner or later.
+fn forget_absence(merged: &Path) -> Result<(), String> {
+    let none = None::<&str>;
+    mount(none, merged, none, MsFlags::MS_REMOUNT, none).map_err(|e| format!("remount: {e}"))
 }

@@ -154,20 +154,20 @@ impl Overlay {
 
     /// Runs the attack program inside, in a process that has just come.
     pub fn attack(&self, args: &[&str]) -> Outcome {
-        act(self.inside().args(args))
+        act(self.command("/bin/attack").args(args))
     }
 
     /// Leaves the attack program inside, to act when it is told to.
     pub fn hand(&self, path: &str) -> Hand {
-        Hand::start(self.inside().args(["hand", path]))
+        Hand::start(self.command("/bin/attack").args(["hand", path]))
     }
 
-    /// The attack program inside, to be given its words.
-    pub fn inside(&self) -> Command {
+    /// A command that will run a program of the image inside.
+    pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program::attack());
         command.arg("enter").arg(self.pid().to_string());
-        command.args(self.cgroup.directories()).arg("--");
-        command.arg("/bin/attack");
+        command.args(self.cgroup.directories());
+        command.args(["--", program]);
         command
     }
 

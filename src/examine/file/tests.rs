@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::*;
+use crate::reach::HostMount;
 use crate::sys::walk::mount_id;
 
 struct Tree(tempfile::TempDir, Reach);
@@ -11,9 +12,9 @@ struct Tree(tempfile::TempDir, Reach);
 fn tree() -> Tree {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("etc")).unwrap();
-    let mount = mount_id(open_dir(dir.path()).unwrap().as_fd()).unwrap();
+    let id = mount_id(open_dir(dir.path()).unwrap().as_fd()).unwrap();
     let reach = Reach {
-        host: Some((dir.path().to_owned(), mount)),
+        host: HostMount::find(dir.path(), id),
         init: None,
     };
     Tree(dir, reach)

@@ -1,0 +1,151 @@
+//! The examiner over a directory that stands for a container. No root is needed.
+
+use std::fs;
+use std::os::fd::AsFd;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{bounded, unbounded};
+
+use super::*;
+use crate::model::{Action, Container, Coverage, Rung, Writer};
+use crate::reach::{HostMount, Reach};
+use crate::sys::walk::{mount_id, open_dir};
+
+const WRITER: i32 = 4711;
+
+struct Bench {
+    dir: tempfile::TempDir,
+    subject: Arc<Subject>,
+    jobs: Sender<Job>,
+    records: Receiver<Delivery>,
+    thread: JoinHandle<()>,
+}
+
+/// An examiner that has had its first look at a container without the file.
+fn bench() -> Bench {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("etc")).unwrap();
+    let id = mount_id(open_dir(dir.path()).unwrap().as_fd()).unwrap();
+    let subject = Arc::new(Subject {
+        id: RootfsId(1),
+        container: Container::default(),
+        reach: Reach {
+            host: HostMount::find(dir.path(), id),
+            init: None,
+        },
+        mount_ns: None,
+        device: (0, 0),
+        upper: None,
+        coverage: Coverage {
+            rung: Rung::Named,
+            gaps: Vec::new(),
+        },
+    });
+    let (records_in, records) = unbounded();
+    let (jobs, work) = bounded(0);
+    let examiner = Examiner::new(records_in, Arc::default(), 100, None, Asker::nobody());
+    let thread = std::thread::spawn(move || examiner.work(&work));
+    jobs.send(Job::First(Arc::clone(&subject), SystemTime::now()))
+        .unwrap();
+    // Taken only when the first look is over: the channel has no room.
+    jobs.send(Job::Forget(RootfsId(99))).unwrap();
+    Bench {
+        dir,
+        subject,
+        jobs,
+        records,
+        thread,
+    }
+}
+
+impl Bench {
+    fn write(&self, text: &str) {
+        fs::write(self.dir.path().join("etc/ld.so.preload"), text).unwrap();
+    }
+
+    fn act(&self, pid: i32, mask: u64) {
+        let acted = Acted {
+            mask,
+            writer: Some(Writer::unknown(Some(pid))),
+            ..Acted::look(SystemTime::now(), Detection::Event)
+        };
+        self.send(acted);
+    }
+
+    fn send(&self, acted: Acted) {
+        self.jobs
+            .send(Job::Look(Arc::clone(&self.subject), Box::new(acted)))
+            .unwrap();
+    }
+
+    /// Ends the examiner; what it told, as action and pid of the writer.
+    fn told(self) -> Vec<(Action, Option<i32>)> {
+        drop(self.jobs);
+        self.thread.join().unwrap();
+        let finding = |delivery| match delivery {
+            Delivery::Record(Record::Finding(finding)) => Some((
+                finding.change.action,
+                finding.writer.and_then(|writer| writer.pid),
+            )),
+            _ => None,
+        };
+        self.records.try_iter().filter_map(finding).collect()
+    }
+}
+
+#[test]
+fn a_write_that_outlives_the_deadline_is_told_once() {
+    let bench = bench();
+    bench.write("");
+    bench.act(WRITER, mask::CREATE);
+    bench.write("/x.so\n");
+    bench.act(WRITER, mask::MODIFY | mask::CLOSE_WRITE);
+    assert_eq!(bench.told(), [(Action::Creation, Some(WRITER))]);
+}
+
+#[test]
+fn a_look_that_comes_before_the_event_leaves_the_telling_to_it() {
+    let bench = bench();
+    bench.write("/x.so\n");
+    bench.send(Acted::look(SystemTime::now(), Detection::Mount));
+    bench.act(WRITER, mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE);
+    assert_eq!(bench.told(), [(Action::Creation, Some(WRITER))]);
+}
+
+#[test]
+fn a_look_that_no_event_explains_is_told() {
+    let bench = bench();
+    bench.write("/x.so\n");
+    bench.send(Acted::look(SystemTime::now(), Detection::Sweep));
+    assert_eq!(bench.told(), [(Action::Creation, None)]);
+}
+
+#[test]
+fn an_empty_file_is_told_when_nothing_follows() {
+    let bench = bench();
+    bench.write("");
+    bench.act(WRITER, mask::CREATE);
+    assert_eq!(bench.told(), [(Action::Creation, Some(WRITER))]);
+}
+
+#[test]
+fn the_late_event_of_an_act_that_was_seen_whole_says_nothing_more() {
+    let bench = bench();
+    bench.write("/x.so\n");
+    bench.act(WRITER, mask::CREATE | mask::MODIFY);
+    bench.act(WRITER, mask::MODIFY | mask::CLOSE_WRITE);
+    assert_eq!(bench.told(), [(Action::Creation, Some(WRITER))]);
+}
+
+#[test]
+fn two_writers_are_told_apart_even_when_the_look_came_after_both() {
+    let bench = bench();
+    bench.write("/x.so\n");
+    bench.act(WRITER, mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE);
+    bench.act(12, mask::MODIFY | mask::CLOSE_WRITE);
+    let told = [
+        (Action::Creation, Some(WRITER)),
+        (Action::Modification, Some(12)),
+    ];
+    assert_eq!(bench.told(), told);
+}

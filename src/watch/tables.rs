@@ -1,0 +1,144 @@
+//! The mount tables of the containers' namespaces: a mount over the file or over
+//! `etc` raises no file event, only a change of the table.
+//!
+//! The table and the pidfd of the namespace's init are waited for together: a table
+//! held open after the init's end would keep all mounts of a dead namespace. A
+//! container that mounts without end is looked at after ever longer pauses.
+
+use std::time::{Duration, Instant};
+
+use crate::model::RootfsId;
+use crate::survey::sight::Table;
+use crate::sys::epoll::Interest;
+use crate::watch::run::{INITS, TABLES, Watch};
+use crate::watch::surveyor::Ask;
+
+/// Shortest and longest pause between two looks at one table.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+/// A table that was quiet for this long starts with the shortest pause again.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// A table that is waited for.
+#[derive(Debug)]
+pub struct Watching {
+    table: Table,
+    pause: Duration,
+    last: Instant,
+    /// Not waited for until then.
+    resting: Option<Instant>,
+}
+
+impl Watch {
+    /// Waits for a container's mount table from now on.
+    pub(super) fn watch_table(&mut self, id: RootfsId, table: Option<Table>) {
+        let Some(watched) = self.watched.get_mut(&id) else {
+            return;
+        };
+        let same = match (&watched.table, &table) {
+            (Some(known), Some(table)) => known.table.init == table.init,
+            (None, None) => true,
+            _ => false,
+        };
+        if same {
+            return;
+        }
+        self.forget_table(id);
+        let Some(table) = table else { return };
+        let added = self
+            .waiter
+            .add(&table.mounts, Interest::Priority, TABLES + id.0)
+            .and_then(|()| {
+                self.waiter
+                    .add(&table.pidfd, Interest::Readable, INITS + id.0)
+            });
+        if let Err(error) = added {
+            self.gap(
+                "not-covered",
+                format!("mounts in a container cannot be waited for: {error}"),
+                "only the sweep sees mounts over the file in this container",
+                None,
+            );
+        }
+        if let Some(watched) = self.watched.get_mut(&id) {
+            let last = Instant::now();
+            watched.table = Some(Watching {
+                table,
+                pause: PAUSE.0,
+                last,
+                resting: None,
+            });
+        }
+    }
+
+    /// Something was mounted or unmounted in a container.
+    pub(super) fn table_moved(&mut self, id: RootfsId) {
+        self.surveyor.ask(Ask::Again(id));
+        let Some(watching) = self
+            .watched
+            .get_mut(&id)
+            .and_then(|watched| watched.table.as_mut())
+        else {
+            return;
+        };
+        let now = Instant::now();
+        let quiet = now.saturating_duration_since(watching.last) > QUIET;
+        watching.pause = if quiet {
+            PAUSE.0
+        } else {
+            (watching.pause * 2).min(PAUSE.1)
+        };
+        watching.last = now;
+        watching.resting = Some(now + watching.pause);
+        let _ = self.waiter.remove(&watching.table.mounts);
+        self.resting.push(id);
+    }
+
+    /// The init of a container ended.
+    pub(super) fn init_ended(&mut self, id: RootfsId) {
+        self.forget_table(id);
+        self.surveyor.ask(Ask::Pass);
+    }
+
+    /// Closes a table; the kernel takes it out of the wait with its descriptor.
+    pub(super) fn forget_table(&mut self, id: RootfsId) {
+        if let Some(Watching { table, .. }) = self
+            .watched
+            .get_mut(&id)
+            .and_then(|watched| watched.table.take())
+        {
+            let _ = self.waiter.remove(&table.mounts);
+            let _ = self.waiter.remove(&table.pidfd);
+        }
+    }
+
+    /// Waits again for tables that have rested; a change meanwhile shows at once.
+    pub(super) fn wake_tables(&mut self, now: Instant) {
+        let mut still = std::mem::take(&mut self.resting);
+        still.retain(|id| {
+            let Some(watching) = self
+                .watched
+                .get_mut(id)
+                .and_then(|watched| watched.table.as_mut())
+            else {
+                return false;
+            };
+            if watching.resting.is_some_and(|until| until > now) {
+                return true;
+            }
+            watching.resting = None;
+            let _ = self
+                .waiter
+                .add(&watching.table.mounts, Interest::Priority, TABLES + id.0);
+            false
+        });
+        self.resting = still;
+    }
+
+    /// When the next table has rested.
+    pub(super) fn next_rested(&self) -> Option<Instant> {
+        self.resting
+            .iter()
+            .filter_map(|id| self.watched.get(id)?.table.as_ref()?.resting)
+            .min()
+    }
+}
