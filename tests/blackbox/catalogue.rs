@@ -32,6 +32,8 @@ pub struct Patience {
     pub quiet: Duration,
 }
 
+/// A crowd is over when nothing more of it comes for so long.
+const SILENCE: Duration = Duration::from_millis(500);
 /// A risk score is raised by this when the writer is outside the container.
 const CROSS_BOUNDARY: f64 = 10.0;
 
@@ -132,13 +134,16 @@ impl Play<'_> {
         Ok(longest)
     }
 
-    /// Records until one shows the end; none may be of something that was not done.
+    /// Records until silence; one must show the end, and none what was not done.
     fn crowd(&self, own: &str, done: Instant) -> Result<Duration, Verdict> {
         let end = format!("{own}-end");
+        let mut caught = None;
         loop {
-            let seen = self
-                .claim(Some(own))
-                .ok_or_else(|| Verdict::Missed(end.clone()))?;
+            let limit = caught.map_or(self.patience.record, |_| SILENCE);
+            let fits = |seen: &Seen| is_of(seen, self.stage, Some(own));
+            let Some(seen) = self.watcher.claim_within(limit, fits) else {
+                return caught.ok_or(Verdict::Missed(end));
+            };
             let kind = texts(&seen.value, "event.type");
             let true_record = match kind.as_slice() {
                 ["deletion"] => true,
@@ -149,7 +154,7 @@ impl Play<'_> {
                 return Err(Verdict::Wrong(brief(&seen)));
             }
             if carries(&seen.value, &end) {
-                return Ok(seen.at.saturating_duration_since(done));
+                caught.get_or_insert(seen.at.saturating_duration_since(done));
             }
         }
     }
