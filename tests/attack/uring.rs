@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{Error, Result};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::path::Path;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -48,13 +49,16 @@ struct Entry {
     rest: [u32; 7],
 }
 
-/// Writes `content` at the start of `file`.
-pub fn write(file: &File, content: &[u8]) -> Result<()> {
+/// Makes the file and writes `content`. The ring is there before the file: between
+/// the two nothing takes long.
+pub fn create(path: &Path, content: &[u8]) -> Result<()> {
     let mut params = Params::default();
     let ring = setup(&mut params)?;
     let [_, tail, _, _, _, _, array, ..] = params.sq;
     let sq = map(&ring, OFF_SQ_RING)?;
     let cq = map(&ring, OFF_CQ_RING)?;
+    let entries = map(&ring, OFF_SQES)?;
+    let file = File::create(path)?;
     let entry = Entry {
         opcode: OP_WRITE,
         flags: SQE_ASYNC,
@@ -65,7 +69,6 @@ pub fn write(file: &File, content: &[u8]) -> Result<()> {
         length: u32::try_from(content.len()).map_err(Error::other)?,
         rest: [0; 7],
     };
-    let entries = map(&ring, OFF_SQES)?;
     // SAFETY: the mapping is a page, aligned, and holds at least one entry.
     unsafe { ptr::write(entries.cast::<Entry>(), entry) };
     word(sq, array).store(0, Ordering::Relaxed);

@@ -34,7 +34,7 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<
         "mmap-store" => raw::mmap_store(path, line(nonce).as_bytes()),
         "fallocate" => raw::fallocate(&OpenOptions::new().write(true).open(path)?),
         "copy_file_range" | "sendfile" | "splice" => kernel_copy(verb, path, nonce),
-        "io_uring" => uring::write(&File::create(path)?, line(nonce).as_bytes()),
+        "io_uring" => uring::create(path, line(nonce).as_bytes()),
         "read" => File::open(path)?.read_to_end(&mut Vec::new()).map(|_| ()),
         "chmod" => {
             let mode = fs::metadata(path)?.permissions().mode();

@@ -198,7 +198,7 @@ impl Play<'_> {
             return Err(format!("the action is not {}", told.action));
         }
         let risk = field(value, "event.risk_score").and_then(serde_json::Value::as_f64);
-        let raised = self.raised(told, act, text(value, "ldwatch.detection"));
+        let raised = self.raised(told, act, text(value, "ldwatch.writer.source"));
         if !risk.is_some_and(|risk| raised.contains(&risk)) {
             return Err(format!("the risk is {risk:?}, not one of {raised:?}"));
         }
@@ -209,15 +209,16 @@ impl Play<'_> {
         }
     }
 
-    /// The risk scores that are true: higher when the writer is seen to be outside.
-    fn raised(&self, told: &Told, act: Option<&Act>, detection: &str) -> Vec<f64> {
+    /// The risk scores that are true: higher when the writer is seen to be outside. One
+    /// that has gone may have to stay unknown.
+    fn raised(&self, told: &Told, act: Option<&Act>, writer: &str) -> Vec<f64> {
         let across = matches!(
             act,
             Some(Act::Merged(_) | Act::Upper(_) | Act::Source(_) | Act::Neighbour(_))
         );
-        match (across && told.kind == "alert", detection) {
+        match (across && told.kind == "alert", writer) {
             (false, _) => vec![told.risk],
-            (true, "event") => vec![told.risk + CROSS_BOUNDARY],
+            (true, "live") => vec![told.risk + CROSS_BOUNDARY],
             (true, _) => vec![told.risk, told.risk + CROSS_BOUNDARY],
         }
     }
@@ -241,11 +242,11 @@ impl Play<'_> {
     }
 }
 
-/// The writer must be known to be in that container.
+/// A writer that was still there must be known to be in that container.
 fn writer(seen: &Seen, id: &str) -> Result<(), String> {
     let writer = text(&seen.value, "ldwatch.writer.container.id");
-    let by_event = text(&seen.value, "ldwatch.detection") == "event";
-    if writer == id || !by_event {
+    let live = text(&seen.value, "ldwatch.writer.source") == "live";
+    if writer == id || !live {
         return Ok(());
     }
     Err(format!("the writer's container is {writer:?}, not {id}"))
