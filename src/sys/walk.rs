@@ -37,6 +37,22 @@ pub struct Dir {
     pub leaf: bool,
 }
 
+impl Dir {
+    /// Notes the name looked up here next. Passed a second time (`..`, a relative
+    /// link), the first name counts, too: it is given back as a directory of its own.
+    fn look_up(&mut self, name: &[u8], leaf: bool) -> io::Result<Option<Self>> {
+        let first = if self.next.is_empty() {
+            None
+        } else {
+            let (fd, next) = (self.fd.try_clone()?, std::mem::take(&mut self.next));
+            Some(Self { fd, next, ..*self })
+        };
+        self.next = name.to_vec();
+        self.leaf = leaf;
+        Ok(first)
+    }
+}
+
 /// The object a walk ended at.
 #[derive(Debug)]
 pub struct Found {
@@ -220,16 +236,7 @@ impl Walker<'_> {
         let Some(here) = self.stack.last_mut() else {
             return Ok(Some(End::Absent));
         };
-        if !here.next.is_empty() {
-            // Passed a second time (`..`, a relative link): the first name counts, too.
-            self.seen.push(Dir {
-                fd: here.fd.try_clone()?,
-                next: std::mem::take(&mut here.next),
-                ..*here
-            });
-        }
-        here.next.clone_from(&name);
-        here.leaf = self.todo.is_empty();
+        self.seen.extend(here.look_up(&name, self.todo.is_empty())?);
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let fd = match openat(&here.fd, name.as_slice(), flags, Mode::empty()) {
             Ok(fd) => fd,
