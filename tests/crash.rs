@@ -117,15 +117,11 @@ fn check(containers: &[Overlay], written: &[(String, usize)], seen: &[Seen]) {
             None => wrong.push(format!("invented: {}", one.raw)),
         }
     }
-    for (nonce, _) in written {
-        match news.get(nonce.as_str()) {
-            None => wrong.push(format!("never told: {nonce}")),
-            Some(told) if told.iter().filter(|repeat| !**repeat).count() > 1 => {
-                wrong.push(format!("told twice without a mark: {nonce} {told:?}"));
-            }
-            Some(_) => {}
-        }
-    }
+    wrong.extend(
+        written
+            .iter()
+            .filter_map(|(nonce, _)| missed(nonce, news.get(nonce.as_str()))),
+    );
     let told: usize = news.values().map(Vec::len).sum();
     let repeats = news.values().flatten().filter(|repeat| **repeat).count();
     eprintln!(
@@ -133,4 +129,15 @@ fn check(containers: &[Overlay], written: &[(String, usize)], seen: &[Seen]) {
         written.len()
     );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is wrong with the alerts about one write; `true`: one marked as a repeat.
+fn missed(nonce: &str, told: Option<&Vec<bool>>) -> Option<String> {
+    match told {
+        None => Some(format!("never told: {nonce}")),
+        Some(told) if told.iter().filter(|repeat| !**repeat).count() > 1 => {
+            Some(format!("told twice without a mark: {nonce} {told:?}"))
+        }
+        Some(_) => None,
+    }
 }

@@ -78,8 +78,12 @@ fn deletion(container: &Overlay) -> Expect<'_> {
     }
 }
 
-fn flag(seen: &Seen, name: &str) -> bool {
-    record::field(&seen.value, name).is_some_and(|value| value == true)
+/// An alert about what happened while nobody looked, told for the first time.
+fn is_news(seen: &Seen) {
+    assert!(record::is_alert(&seen.value), "{}", seen.raw);
+    assert!(seen.raw.contains("while-unwatched"), "{}", seen.raw);
+    let repeat = record::field(&seen.value, "ldwatch.repeat");
+    assert!(repeat.is_some_and(|value| value == false), "{}", seen.raw);
 }
 
 fn gap(watcher: &Watcher, reason: &str) -> Seen {
@@ -125,18 +129,15 @@ fn what_changed_while_the_watcher_was_killed_is_told_and_nothing_else() {
     act(deleted, "unlink");
 
     let watcher = start(&home, &all);
-    let first = found(&watcher, created, ["creation", "creation"], Some(&fresh));
-    let second = found(
+    is_news(&found(
         &watcher,
-        modified,
-        ["change", "modification"],
-        Some(&changed),
-    );
-    for seen in [&first, &second] {
-        assert!(record::is_alert(&seen.value), "{}", seen.raw);
-        assert!(seen.raw.contains("while-unwatched"), "{}", seen.raw);
-        assert!(!flag(seen, "ldwatch.repeat"), "{}", seen.raw);
-    }
+        created,
+        ["creation", "creation"],
+        Some(&fresh),
+    ));
+    let what = ["change", "modification"];
+    let second = found(&watcher, modified, what, Some(&changed));
+    is_news(&second);
     let previous = record::text(&second.value, "ldwatch.previous.content");
     assert!(previous.contains(&before), "{}", second.raw);
     found(&watcher, deleted, ["deletion", "deletion"], None);
@@ -206,7 +207,7 @@ fn a_container_that_comes_back_is_known() {
         ["change", "modification"],
         Some(&written),
     );
-    assert!(seen.raw.contains("while-unwatched"), "{}", seen.raw);
+    is_news(&seen);
     watcher.stop();
 }
 

@@ -6,7 +6,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -54,6 +54,7 @@ pub struct Watcher {
     child: Child,
     said: Shared,
     ids: Vec<String>,
+    directory: PathBuf,
     _scratch: Option<Scratch>,
 }
 
@@ -83,7 +84,8 @@ impl Watcher {
         watcher
     }
 
-    /// Starts it and does not wait: it may be killed before it is ready.
+    /// Starts it and does not wait until it is ready. Its records are read from the
+    /// start: what was there before it may be more than a pipe holds.
     pub fn start_hastily(directory: &Path, config: &str) -> Self {
         let mut watcher = Self::spawn(directory, config);
         let stdout = watcher.child.stdout.take().expect("a pipe");
@@ -111,6 +113,7 @@ impl Watcher {
             child,
             said,
             ids: Vec::new(),
+            directory: directory.to_owned(),
             _scratch: None,
         }
     }
@@ -140,18 +143,24 @@ impl Watcher {
 
     /// Waits for an unclaimed record that fits, and claims it.
     pub fn claim(&self, what: &str, fits: impl Fn(&Seen) -> bool) -> Result<Seen, String> {
-        let end = Instant::now() + PATIENCE;
+        self.claim_within(PATIENCE, fits).ok_or_else(|| {
+            let others = self.unclaimed().join("\n  ");
+            format!("no record: {what}; unclaimed:\n  {others}")
+        })
+    }
+
+    /// The same, with a patience of the caller's.
+    pub fn claim_within(&self, limit: Duration, fits: impl Fn(&Seen) -> bool) -> Option<Seen> {
+        let end = Instant::now() + limit;
         let mut said = lock(&self.said);
         loop {
             if let Some(seen) = said.seen.iter_mut().find(|s| !s.claimed && fits(s)) {
                 seen.claimed = true;
-                return Ok(seen.clone());
+                return Some(seen.clone());
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() || said.ended {
-                drop(said);
-                let others = self.unclaimed().join("\n  ");
-                return Err(format!("no record: {what}; unclaimed:\n  {others}"));
+                return None;
             }
             let waited = self.said.1.wait_timeout(said, left);
             said = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -254,6 +263,12 @@ impl Watcher {
     /// Its own log so far.
     pub fn log(&self) -> String {
         lock(&self.said).log.join("\n")
+    }
+
+    /// What it says of itself in its status file, if it has written one.
+    pub fn status(&self) -> Option<Value> {
+        let text = fs::read(self.directory.join("status.json")).ok()?;
+        serde_json::from_slice(&text).ok()
     }
 
     /// Its process.

@@ -9,6 +9,7 @@ use crossbeam_channel::{bounded, unbounded};
 use super::*;
 use crate::model::{Action, Container, Coverage, Rung, Writer};
 use crate::reach::{HostMount, Reach};
+use crate::survey::mounts::RootKey;
 use crate::sys::walk::{mount_id, open_dir};
 
 const WRITER: i32 = 4711;
@@ -34,7 +35,10 @@ fn bench() -> Bench {
             init: None,
         },
         mount_ns: None,
-        device: (0, 0),
+        root: RootKey {
+            device: (0, 0),
+            directory: Vec::new(),
+        },
         upper: None,
         coverage: Coverage {
             rung: Rung::Named,

@@ -131,6 +131,7 @@ mod tests {
     use crate::model::{Container, Coverage, RootfsId, Rung};
     use crate::parse::cgroup::Runtime;
     use crate::reach::{HostMount, Reach};
+    use crate::survey::mounts::RootKey;
 
     fn subject(id: Option<&str>, rootfs: Option<&str>) -> Subject {
         Subject {
@@ -149,7 +150,10 @@ mod tests {
                 init: None,
             },
             mount_ns: None,
-            device: (0, 0),
+            root: RootKey {
+                device: (0, 0),
+                directory: Vec::new(),
+            },
             upper: None,
             coverage: Coverage {
                 rung: Rung::Named,
