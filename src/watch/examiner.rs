@@ -36,6 +36,8 @@ const HOLD: Duration = Duration::from_millis(50);
 /// How long a first look waits for the container's init: it names a container that
 /// no file names, and shows what a container that was here before mounts over the file.
 const HOLD_FOR_INIT: Duration = Duration::from_secs(2);
+/// How long a hold may outlast its time while jobs are waiting.
+const BEHIND: Duration = Duration::from_secs(1);
 /// How long a full delivery queue is waited for before a record is given up and counted.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -105,7 +107,9 @@ impl Examiner {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.release(Some(Instant::now()));
+            // An explanation that waits in the queue is as good as here.
+            let now = Instant::now();
+            self.release(Some(if jobs.is_empty() { now } else { now - BEHIND }));
         }
         self.release(None);
     }
@@ -132,8 +136,18 @@ impl Examiner {
     }
 
     fn release_one(&mut self, id: RootfsId) {
-        if let Some(Held { subject, acted, .. }) = self.held.remove(&id) {
-            self.examine(&subject, acted);
+        match self.held.remove(&id) {
+            // What changed since then has an event of its own.
+            Some(Held {
+                subject,
+                acted,
+                seen,
+                ..
+            }) if acted.mask == 0 => {
+                self.judge(&subject, acted, seen);
+            }
+            Some(Held { subject, acted, .. }) => self.examine(&subject, acted),
+            None => {}
         }
     }
 
@@ -167,6 +181,9 @@ impl Examiner {
             if acted.mask == 0 {
                 held.until = held.until.min(Instant::now() + self.patience(&subject));
                 held.acted.writer = held.acted.writer.or(acted.writer);
+                if let Some(now) = self.see(&subject) {
+                    held.seen = now;
+                }
                 held.subject = subject;
                 self.held.insert(held.subject.id, held);
                 return;
