@@ -26,6 +26,9 @@ const MAX_TABLE: u64 = 64 * 1024 * 1024;
 /// Largest `stat` line.
 const MAX_STAT: u64 = 4096;
 
+/// Bytes that a file below `/proc/PID` rarely exceeds.
+const ROOM: usize = 2048;
+
 /// A process, named so that a reused pid is not taken for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ProcessKey {
@@ -180,7 +183,9 @@ pub fn pinned(key: ProcessKey) -> io::Result<Process> {
 pub fn read_of(process: &Process, name: &str, limit: u64) -> io::Result<Vec<u8>> {
     use std::io::Read;
     let file = process.open_relative(name).map_err(io::Error::other)?;
-    let mut text = Vec::new();
+    // Room for most of these files at once: growing from nothing is a read(2) for
+    // each doubling, and a writer may be vanishing meanwhile.
+    let mut text = Vec::with_capacity(ROOM);
     file.take(limit).read_to_end(&mut text)?;
     Ok(text)
 }

@@ -14,14 +14,12 @@ use std::path::PathBuf;
 
 use crate::model::{Container, RootfsId};
 use crate::parse::fstype::is_trusted;
-use crate::reach::{HostMount, InitRoot, ProcessKey, Reach, pinned, read_table};
-use crate::survey::init::by_cgroup;
+use crate::reach::{ProcessKey, Reach, pinned, read_table};
+use crate::survey::known::{Known, host_mount, sighting, take_init};
 use crate::survey::mounts::{RootKey, RootMount, overlays, root};
 use crate::survey::processes::{Init, Inits};
 use crate::survey::runtime::{Owner, Readers};
-use crate::survey::spots::{Spot, spots, upper_spots};
-
-use crate::sys::pidfd;
+use crate::survey::spots::{Spot, upper_spots};
 
 /// A root filesystem to watch, or one to watch anew.
 #[derive(Debug)]
@@ -70,19 +68,6 @@ pub enum News {
     Done(usize),
     /// The host could not be read, in words.
     Blind(String),
-}
-
-/// What the book knows of one root filesystem.
-#[derive(Debug)]
-struct Known {
-    id: RootfsId,
-    root: RootKey,
-    /// Why it cannot be watched at all; `None`: it can.
-    closed: Option<String>,
-    reach: Reach,
-    mount_ns: Option<u64>,
-    upper: Option<PathBuf>,
-    container: Container,
 }
 
 /// Reads the host and keeps the book.
@@ -137,14 +122,14 @@ impl Survey {
     /// Looks again at the directories on the way to one container's file.
     pub fn again(&mut self, id: RootfsId, tell: &mut dyn FnMut(News)) {
         if let Some(known) = self.known.iter().find(|known| known.id == id) {
-            tell(sighting(known));
+            sighting(known, tell);
         }
     }
 
     /// Looks again at the ways to every container's file.
     pub fn all_again(&mut self, tell: &mut dyn FnMut(News)) {
         for known in &self.known {
-            tell(sighting(known));
+            sighting(known, tell);
         }
     }
 
@@ -195,7 +180,9 @@ impl Survey {
         {
             return self.seen_again(index, &overlay, tell);
         }
-        let container = match self.readers.owner(&overlay.mountpoint) {
+        let owner = self.readers.owner(&overlay.mountpoint);
+        let untold = owner == Owner::Unknown;
+        let container = match owner {
             Owner::Work(_) => return,
             Owner::Container(container) => *container,
             Owner::Unknown => Container {
@@ -214,8 +201,11 @@ impl Survey {
             mount_ns: None,
             upper: overlay.upper,
             container,
+            untold,
         };
-        tell(sighting(&known));
+        if !untold {
+            sighting(&known, tell);
+        }
         self.known.push(known);
     }
 
@@ -241,7 +231,7 @@ impl Survey {
             changed = true;
         }
         if changed {
-            tell(sighting(known));
+            sighting(known, tell);
         }
     }
 
@@ -254,8 +244,9 @@ impl Survey {
             {
                 continue;
             }
-            if take_init(known, init) {
-                tell(sighting(known));
+            if take_init(known, init) || known.untold {
+                known.untold = false;
+                sighting(known, tell);
             }
         }
         self.drop_ended(tell);
@@ -301,9 +292,10 @@ impl Survey {
                 missing: vec!["id"],
                 ..Container::default()
             },
+            untold: false,
         };
         take_init(&mut known, Some(&init));
-        tell(sighting(&known));
+        sighting(&known, tell);
         self.known.push(known);
     }
 
@@ -311,74 +303,4 @@ impl Survey {
         self.next += 1;
         RootfsId(self.next)
     }
-}
-
-/// Takes what the init tells: the way in, the namespace, and a name when no file
-/// gave one. Whether anything changed.
-fn take_init(known: &mut Known, init: Option<&Init>) -> bool {
-    let way = init.map(|init| InitRoot {
-        key: init.key,
-        mount: init.root.mount,
-    });
-    let key = way.map(|way| way.key);
-    let mut changed = way != known.reach.init;
-    known.reach.init = way;
-    known.mount_ns = init.map(|init| init.mount_ns);
-    if known.container.id.is_none()
-        && let Some(key) = key
-        && let Some(container) = by_cgroup(key)
-        && !known.container.build
-        && container != known.container
-    {
-        known.container = container;
-        changed = true;
-    }
-    changed
-}
-
-fn host_mount(overlay: &RootMount) -> Option<HostMount> {
-    HostMount::find(&overlay.mountpoint, overlay.mount)
-}
-
-fn sighting(known: &Known) -> News {
-    let (spots, trouble) = match &known.closed {
-        None => spots(&known.reach, known.upper.as_deref()),
-        Some(why) => (Vec::new(), vec![why.clone()]),
-    };
-    let open = known.closed.is_none();
-    News::Sighted(Box::new(Sighting {
-        id: known.id,
-        container: known.container.clone(),
-        // What must not be entered has no way in.
-        reach: if open {
-            known.reach.clone()
-        } else {
-            Reach {
-                host: None,
-                init: None,
-            }
-        },
-        mount_ns: known.mount_ns,
-        root: known.root.clone(),
-        upper: known.upper.clone(),
-        spots,
-        table: known
-            .reach
-            .init
-            .filter(|_| open)
-            .and_then(|init| table(init.key)),
-        trouble,
-    }))
-}
-
-/// Opens a table only while its namespace's init is the one meant.
-fn table(init: ProcessKey) -> Option<Table> {
-    let pidfd = pidfd::open(init.pid).ok()?;
-    let mounts = File::open(format!("/proc/{}/mountinfo", init.pid)).ok()?;
-    pinned(init).ok()?;
-    Some(Table {
-        init,
-        mounts,
-        pidfd,
-    })
 }

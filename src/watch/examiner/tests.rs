@@ -47,7 +47,8 @@ fn bench() -> Bench {
     });
     let (records_in, records) = unbounded();
     let (jobs, work) = bounded(0);
-    let examiner = Examiner::new(records_in, Arc::default(), 100, None, Asker::nobody());
+    let nobody = Asker::nobody();
+    let examiner = Examiner::new(records_in, Arc::default(), 100, None, None, nobody);
     let thread = std::thread::spawn(move || examiner.work(&work));
     jobs.send(Job::First(Arc::clone(&subject), SystemTime::now()))
         .unwrap();
@@ -86,14 +87,19 @@ impl Bench {
     fn told(self) -> Vec<(Action, Option<i32>)> {
         drop(self.jobs);
         self.thread.join().unwrap();
-        let finding = |delivery| match delivery {
-            Delivery::Record(Record::Finding(finding)) => Some((
+        let records = |delivery| match delivery {
+            Delivery::Act { records, .. } => records,
+            _ => Vec::new(),
+        };
+        let finding = |record| match record {
+            Record::Finding(finding) => Some((
                 finding.change.action,
                 finding.writer.and_then(|writer| writer.pid),
             )),
-            _ => None,
+            Record::Gap(_) => None,
         };
-        self.records.try_iter().filter_map(finding).collect()
+        let all = self.records.try_iter().flat_map(records);
+        all.filter_map(finding).collect()
     }
 }
 
