@@ -75,13 +75,23 @@ impl HostMount {
     }
 }
 
+/// A container's init, and the mount that was its root when it was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InitRoot {
+    /// The process.
+    pub key: ProcessKey,
+    /// Mount id of its root, in its own namespace. A process that moves its root to
+    /// another filesystem is not followed there.
+    pub mount: u64,
+}
+
 /// The ways to one container's root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
     /// The mount in the host's namespace, where it is seen there.
     pub host: Option<HostMount>,
     /// The container's init, once known.
-    pub init: Option<ProcessKey>,
+    pub init: Option<InitRoot>,
 }
 
 /// A root held open, and where its mount table is.
@@ -131,7 +141,7 @@ fn open_host(mount: &HostMount) -> io::Result<Root> {
     })
 }
 
-fn open_init(key: ProcessKey) -> io::Result<Root> {
+fn open_init(InitRoot { key, mount }: InitRoot) -> io::Result<Root> {
     let path = PathBuf::from(format!("/proc/{}/root", key.pid));
     // The link itself is the way in, so it is followed; its target is a directory
     // the kernel holds, no path is walked.
@@ -139,6 +149,12 @@ fn open_init(key: ProcessKey) -> io::Result<Root> {
     let fd = open(&path, flags, Mode::empty())?;
     // Checked afterwards: a process that is still the one meant was it then, too.
     pinned(key)?;
+    if mount_id(fd.as_fd())? != mount {
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the init has another root now",
+        ));
+    }
     Ok(Root {
         fd,
         table: PathBuf::from(format!("/proc/{}/mountinfo", key.pid)),

@@ -37,6 +37,22 @@ pub struct Dir {
     pub leaf: bool,
 }
 
+impl Dir {
+    /// Notes the name looked up here next. Passed a second time (`..`, a relative
+    /// link), the first name counts, too: it is given back as a directory of its own.
+    fn look_up(&mut self, name: &[u8], leaf: bool) -> io::Result<Option<Self>> {
+        let first = if self.next.is_empty() {
+            None
+        } else {
+            let (fd, next) = (self.fd.try_clone()?, std::mem::take(&mut self.next));
+            Some(Self { fd, next, ..*self })
+        };
+        self.next = name.to_vec();
+        self.leaf = leaf;
+        Ok(first)
+    }
+}
+
 /// The object a walk ended at.
 #[derive(Debug)]
 pub struct Found {
@@ -67,8 +83,11 @@ pub enum End {
 /// What a walk saw.
 #[derive(Debug)]
 pub struct Walk {
-    /// Every directory in which a name was looked up, in order.
+    /// Every directory and every name that was looked up in it; a directory that is
+    /// passed twice under two names is there twice.
     pub dirs: Vec<Dir>,
+    /// Mount of the root.
+    pub root_mount: u64,
     /// Text of the link that stood at the asked path itself, if one did.
     pub link: Option<Vec<u8>>,
     /// Facts of that link.
@@ -136,6 +155,7 @@ pub fn walk(
     seen.extend(stack);
     Ok(Walk {
         dirs: seen,
+        root_mount,
         link,
         link_stat,
         end,
@@ -157,7 +177,8 @@ struct Walker<'a> {
     /// Directories between the root and where the walk stands, the root first.
     stack: Vec<Dir>,
     todo: Vec<Vec<u8>>,
-    /// Directories that were left again by `..` or an absolute link.
+    /// Directories that were left again by `..` or an absolute link, or that are
+    /// passed a second time.
     seen: Vec<Dir>,
     link: Option<Vec<u8>>,
     link_stat: Option<FileStat>,
@@ -215,8 +236,7 @@ impl Walker<'_> {
         let Some(here) = self.stack.last_mut() else {
             return Ok(Some(End::Absent));
         };
-        here.next.clone_from(&name);
-        here.leaf = self.todo.is_empty();
+        self.seen.extend(here.look_up(&name, self.todo.is_empty())?);
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let fd = match openat(&here.fd, name.as_slice(), flags, Mode::empty()) {
             Ok(fd) => fd,

@@ -19,7 +19,6 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{Ancestor, Origin, Writer, WriterSource};
 use crate::parse::cgroup::member;
-use crate::parse::mountinfo::mounts;
 use crate::parse::stat::{Stat, stat, status};
 use crate::reach::{mount_ns, read_of};
 use crate::sys::pidfd;
@@ -28,8 +27,6 @@ use crate::sys::pidfd;
 const MAX_ARGS: u64 = 4096;
 /// Bytes of the small proc files taken.
 const MAX_TEXT: u64 = 16 * 1024;
-/// Bytes of a mount table taken: its root line is among the first.
-const MAX_TABLE: u64 = 64 * 1024;
 /// Parents followed.
 const MAX_PARENTS: usize = 8;
 
@@ -207,17 +204,6 @@ fn parents(boot: &Boot, child: &Stat) -> Vec<Ancestor> {
         (next, younger) = (stat.ppid, stat.start_ticks);
     }
     chain
-}
-
-/// Device of what is mounted as a process's root; the pidfd confirms whose answer
-/// it was.
-#[must_use]
-pub fn root_device(pid: i32, pidfd: &OwnedFd) -> Option<(u32, u32)> {
-    let process = Process::new(pid).ok()?;
-    let table = read_of(&process, "mountinfo", MAX_TABLE).ok()?;
-    let (all, _) = mounts(&table);
-    let device = all.iter().rfind(|mount| &*mount.mountpoint == b"/")?.device;
-    pidfd::exists(pidfd.as_fd()).then_some(device)
 }
 
 #[cfg(test)]
