@@ -223,7 +223,8 @@ impl Watch {
         let fixed = [
             self.next_sweep,
             self.rescan,
-            self.status_due,
+            // Not written before the first survey is over: waiting for it would spin.
+            self.status_due.filter(|_| self.ready),
             self.next_rested(),
         ]
         .into_iter()
