@@ -1,4 +1,5 @@
-//! Before and after, and what was triggered in between, to verdicts (DESIGN §7).
+//! Before and after, and what was triggered in between, to verdicts
+//! (ARCHITECTURE.md, "What is an alert").
 //!
 //! Masks merge and lose their order, so a trigger never says what happened; it
 //! says what to think of a difference, and that something happened at all when
@@ -14,7 +15,7 @@ const RISK_ATTRIBUTES: u8 = 47;
 /// Risk of what is told for completeness.
 const RISK_EVENT: u8 = 21;
 
-const fn alert(kind: ChangeType, action: Action) -> Change {
+pub(super) const fn alert(kind: ChangeType, action: Action) -> Change {
     Change {
         kind,
         action,
@@ -29,7 +30,7 @@ const ATTRIBUTES: Change = Change {
     alert: true,
     risk: RISK_ATTRIBUTES,
 };
-const DELETION: Change = Change {
+pub(super) const DELETION: Change = Change {
     kind: ChangeType::Deletion,
     action: Action::Deletion,
     alert: false,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
-use crate::model::{Detection, RootfsId};
+use crate::model::{Detection, RootfsId, Rung};
 use crate::survey::runtime::Readers;
 use crate::survey::sight::Survey;
 use crate::sys::epoll::{Interest, Waiter, Wake};
@@ -25,6 +25,7 @@ use crate::watch::deliver::{Deliverer, Delivery, Outlet, Word};
 use crate::watch::examiner::Examiner;
 use crate::watch::jobs::Job;
 use crate::watch::marks::Marks;
+use crate::watch::state::Opened;
 use crate::watch::status::Counters;
 use crate::watch::surveyor::{Ask, Surveyor};
 use crate::watch::watched::Watched;
@@ -59,10 +60,14 @@ pub struct Options {
     pub sweep: Option<Duration>,
     /// Run under `SCHED_FIFO` when allowed.
     pub realtime: bool,
+    /// The one rung to use; `None`: the best for each root filesystem.
+    pub rung: Option<Rung>,
     /// Bytes of content kept.
     pub quote: usize,
     /// Further directories with runc or crun states.
     pub state_roots: Vec<std::path::PathBuf>,
+    /// Where the last known states are kept, as of the start; `None`: nowhere.
+    pub state_dir: Option<std::path::PathBuf>,
 }
 
 /// Why the loop ended.
@@ -111,7 +116,7 @@ impl Watch {
     /// `EPERM`: no `CAP_SYS_ADMIN`; `EINVAL`: this kernel reports no names.
     pub fn new(options: Options, outlet: Box<dyn Outlet>) -> io::Result<Self> {
         let waiter = Waiter::new()?;
-        let marks = Marks::new(&waiter, LANES)?;
+        let marks = Marks::new(LANES, options.rung)?;
         let (stop, reload) = (Arrivals::of_stop()?, Arrivals::of_reload()?);
         let mounts = File::open("/proc/self/mountinfo")?;
         let bell = Arc::new(Wake::new()?);
@@ -120,7 +125,9 @@ impl Watch {
         waiter.add(&mounts, Interest::Priority, MOUNTS)?;
         waiter.add(&*bell, Interest::Readable, BELL)?;
         let boot = Boot::read();
-        let deliverer = Deliverer::start(outlet, Arc::clone(&bell))?;
+        let states = Opened::at(options.state_dir.as_deref());
+        let store = states.store.clone();
+        let deliverer = Deliverer::start(outlet, Arc::clone(&bell), states)?;
         let readers = Readers::new("/".as_ref()).with_state_roots(&options.state_roots);
         let surveyor = Surveyor::start(
             Survey::new(readers, boot.mount_ns.unwrap_or(0)),
@@ -133,6 +140,7 @@ impl Watch {
             Arc::clone(&dropped),
             options.quote,
             boot.mount_ns,
+            store,
             surveyor.asker(),
         );
         let examiner = thread::Builder::new()
@@ -265,6 +273,9 @@ impl Watch {
             }
             for trigger in reading.triggers {
                 self.trigger(&trigger);
+            }
+            for write in reading.unplaced {
+                self.unplaced(write);
             }
             if reading.events == 0 {
                 return;

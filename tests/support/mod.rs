@@ -12,6 +12,7 @@
 pub mod cgroup;
 pub mod command;
 pub mod gate;
+pub mod hand;
 pub mod image;
 pub mod overlay;
 pub mod program;
