@@ -1,6 +1,6 @@
 //! Real runtimes: docker, podman (rootful), containerd (ctr) and runc by hand.
 //!
-//! Each test has a daemon, a watcher and containers of its own. `LDWATCH_RUNS` says how
+//! Each test has a daemon, a watcher and containers of its own. `LDWATCH_RUNTIME_RUNS` says how
 //! often the rows are repeated.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]

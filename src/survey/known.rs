@@ -24,6 +24,8 @@ pub(super) struct Known {
     pub(super) mount_ns: Option<u64>,
     pub(super) upper: Option<PathBuf>,
     pub(super) container: Container,
+    /// Not told yet: no file names its container, its init may.
+    pub(super) untold: bool,
 }
 
 /// Takes what the init tells: the way in, the namespace, and a name when no file

@@ -180,7 +180,9 @@ impl Survey {
         {
             return self.seen_again(index, &overlay, tell);
         }
-        let container = match self.readers.owner(&overlay.mountpoint) {
+        let owner = self.readers.owner(&overlay.mountpoint);
+        let untold = owner == Owner::Unknown;
+        let container = match owner {
             Owner::Work(_) => return,
             Owner::Container(container) => *container,
             Owner::Unknown => Container {
@@ -199,8 +201,11 @@ impl Survey {
             mount_ns: None,
             upper: overlay.upper,
             container,
+            untold,
         };
-        tell(sighting(&known));
+        if !untold {
+            tell(sighting(&known));
+        }
         self.known.push(known);
     }
 
@@ -239,7 +244,8 @@ impl Survey {
             {
                 continue;
             }
-            if take_init(known, init) {
+            if take_init(known, init) || known.untold {
+                known.untold = false;
                 tell(sighting(known));
             }
         }
@@ -286,6 +292,7 @@ impl Survey {
                 missing: vec!["id"],
                 ..Container::default()
             },
+            untold: false,
         };
         take_init(&mut known, Some(&init));
         tell(sighting(&known));

@@ -45,6 +45,8 @@ fn every_way_to_change_the_file_is_told_once_and_truly() {
         return;
     };
     let rows = rows();
+    // The test runner may have begun a line.
+    eprintln!();
     let mut failures = Vec::new();
     for run in 1..=gate::runs() {
         let (config, patience) = settings();

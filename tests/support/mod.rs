@@ -14,6 +14,7 @@ pub mod command;
 pub mod gate;
 pub mod hand;
 pub mod image;
+pub mod load;
 pub mod overlay;
 pub mod program;
 pub mod record;
