@@ -47,7 +47,7 @@ fn round(home: &Scratch, number: usize, container: &Overlay) -> (String, Vec<See
         sleep(Duration::from_millis(300));
         watcher
     } else {
-        Watcher::start_hastily(home.path())
+        Watcher::start_hastily(home.path(), "")
     };
     sleep(random(80));
     let nonce = nonce();

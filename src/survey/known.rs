@@ -55,13 +55,17 @@ pub(super) fn host_mount(overlay: &RootMount) -> Option<HostMount> {
     HostMount::find(&overlay.mountpoint, overlay.mount)
 }
 
-pub(super) fn sighting(known: &Known) -> News {
+pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
     let (spots, trouble) = match &known.closed {
         None => spots(&known.reach, known.upper.as_deref()),
         Some(why) => (Vec::new(), vec![why.clone()]),
     };
+    if spots.is_empty() && trouble.is_empty() {
+        // No way in is left: the next pass tells that it is gone.
+        return;
+    }
     let open = known.closed.is_none();
-    News::Sighted(Box::new(Sighting {
+    tell(News::Sighted(Box::new(Sighting {
         id: known.id,
         container: known.container.clone(),
         // What must not be entered has no way in.
@@ -83,7 +87,7 @@ pub(super) fn sighting(known: &Known) -> News {
             .filter(|_| open)
             .and_then(|init| table(init.key)),
         trouble,
-    }))
+    })));
 }
 
 /// Opens a table only while its namespace's init is the one meant.

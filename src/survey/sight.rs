@@ -122,14 +122,14 @@ impl Survey {
     /// Looks again at the directories on the way to one container's file.
     pub fn again(&mut self, id: RootfsId, tell: &mut dyn FnMut(News)) {
         if let Some(known) = self.known.iter().find(|known| known.id == id) {
-            tell(sighting(known));
+            sighting(known, tell);
         }
     }
 
     /// Looks again at the ways to every container's file.
     pub fn all_again(&mut self, tell: &mut dyn FnMut(News)) {
         for known in &self.known {
-            tell(sighting(known));
+            sighting(known, tell);
         }
     }
 
@@ -204,7 +204,7 @@ impl Survey {
             untold,
         };
         if !untold {
-            tell(sighting(&known));
+            sighting(&known, tell);
         }
         self.known.push(known);
     }
@@ -231,7 +231,7 @@ impl Survey {
             changed = true;
         }
         if changed {
-            tell(sighting(known));
+            sighting(known, tell);
         }
     }
 
@@ -246,7 +246,7 @@ impl Survey {
             }
             if take_init(known, init) || known.untold {
                 known.untold = false;
-                tell(sighting(known));
+                sighting(known, tell);
             }
         }
         self.drop_ended(tell);
@@ -295,7 +295,7 @@ impl Survey {
             untold: false,
         };
         take_init(&mut known, Some(&init));
-        tell(sighting(&known));
+        sighting(&known, tell);
         self.known.push(known);
     }
 

@@ -36,6 +36,8 @@ const HOLD: Duration = Duration::from_millis(50);
 /// How long a difference to what an earlier run knew waits for the container's
 /// init: until it is known, what the container mounts over the file is not seen.
 const HOLD_FOR_INIT: Duration = Duration::from_secs(2);
+/// How long a hold may outlast its time while jobs are waiting.
+const BEHIND: Duration = Duration::from_secs(1);
 /// How long a full delivery queue is waited for before a record is given up and counted.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -105,7 +107,9 @@ impl Examiner {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.release(Some(Instant::now()));
+            // An explanation that waits in the queue is as good as here.
+            let now = Instant::now();
+            self.release(Some(if jobs.is_empty() { now } else { now - BEHIND }));
         }
         self.release(None);
     }
@@ -132,8 +136,18 @@ impl Examiner {
     }
 
     fn release_one(&mut self, id: RootfsId) {
-        if let Some(Held { subject, acted, .. }) = self.held.remove(&id) {
-            self.examine(&subject, acted);
+        match self.held.remove(&id) {
+            // What changed since then has an event of its own.
+            Some(Held {
+                subject,
+                acted,
+                seen,
+                ..
+            }) if acted.mask == 0 => {
+                self.judge(&subject, acted, seen);
+            }
+            Some(Held { subject, acted, .. }) => self.examine(&subject, acted),
+            None => {}
         }
     }
 
@@ -167,6 +181,9 @@ impl Examiner {
             if acted.mask == 0 {
                 held.until = held.until.min(Instant::now() + self.patience(&subject));
                 held.acted.writer = held.acted.writer.or(acted.writer);
+                if let Some(now) = self.see(&subject) {
+                    held.seen = now;
+                }
                 held.subject = subject;
                 self.held.insert(held.subject.id, held);
                 return;
@@ -183,9 +200,14 @@ impl Examiner {
                 self.examine(&held.subject, held.acted);
             }
         }
-        match self.may_go_on(&subject, acted.mask) {
-            Some(seen) => self.hold(subject, acted, seen),
-            None => self.examine(&subject, acted),
+        // One look for both: between two of them the file may come to be.
+        let Some(now) = self.see(&subject) else {
+            return;
+        };
+        if self.may_go_on(subject.id, acted.mask, now.as_ref()) {
+            self.hold(subject, acted, now);
+        } else {
+            self.judge(&subject, acted, now);
         }
     }
 
@@ -204,26 +226,18 @@ impl Examiner {
     }
 
     /// More of the act may be on its way: a look without an event found a
-    /// difference, or a file is created or cut to nothing and not closed yet. What
-    /// was seen then.
-    #[allow(clippy::option_option)]
-    fn may_go_on(&mut self, subject: &Subject, seen: u64) -> Option<Option<FileView>> {
+    /// difference, or a file is created or cut to nothing and not closed yet.
+    fn may_go_on(&self, id: RootfsId, seen: u64, now: Option<&FileView>) -> bool {
+        if seen == 0 {
+            let past = self.known.get(&id).map(|known| &known.past);
+            return past.is_some_and(|past| !verdicts(past, now, 0).is_empty());
+        }
         let open = seen & (mask::CREATE | mask::MODIFY) != 0
             && seen & !(mask::CREATE | mask::MODIFY | mask::ATTRIB) == 0;
-        if !open && seen != 0 {
-            return None;
-        }
-        let now = self.see(subject)?;
-        if seen == 0 {
-            let past = &self.known.entry(subject.id).or_default().past;
-            let differs = !verdicts(past, now.as_ref(), 0).is_empty();
-            return differs.then_some(now);
-        }
-        let unfinished = now.as_ref().is_some_and(|file| {
+        open && now.is_some_and(|file| {
             let plain = file.kind == FileKind::Regular && file.links == 1 && file.target.is_none();
             plain && (seen & mask::MODIFY == 0 || file.size == 0)
-        });
-        unfinished.then_some(now)
+        })
     }
 
     fn hold(&mut self, subject: Arc<Subject>, acted: Acted, seen: Option<FileView>) {

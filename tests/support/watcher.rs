@@ -69,10 +69,7 @@ impl Watcher {
 
     /// The same with its files in a directory that outlives it: the state in `state`.
     pub fn start_in(directory: &Path, config: &str) -> Self {
-        let mut watcher = Self::spawn(directory, config);
-        // What was there before it is told at once, and may be more than a pipe holds.
-        let stdout = watcher.child.stdout.take().expect("a pipe");
-        read_records(stdout, Arc::clone(&watcher.said));
+        let mut watcher = Self::start_hastily(directory, config);
         watcher.wait_ready();
         watcher
     }
@@ -88,8 +85,9 @@ impl Watcher {
     }
 
     /// Starts it and does not wait: it may be killed before it is ready.
-    pub fn start_hastily(directory: &Path) -> Self {
-        let mut watcher = Self::spawn(directory, "");
+    pub fn start_hastily(directory: &Path, config: &str) -> Self {
+        let mut watcher = Self::spawn(directory, config);
+        // What was there before it is told at once, and may be more than a pipe holds.
         let stdout = watcher.child.stdout.take().expect("a pipe");
         read_records(stdout, Arc::clone(&watcher.said));
         watcher
