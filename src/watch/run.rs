@@ -25,6 +25,7 @@ use crate::watch::deliver::{Deliverer, Delivery, Outlet, Word};
 use crate::watch::examiner::Examiner;
 use crate::watch::jobs::Job;
 use crate::watch::marks::Marks;
+use crate::watch::service::Service;
 use crate::watch::status::Counters;
 use crate::watch::surveyor::{Ask, Surveyor};
 use crate::watch::watched::Watched;
@@ -89,6 +90,8 @@ pub struct Watch {
     pub(super) realtime: bool,
     pub(super) ready: bool,
     pub(super) status_due: Option<Instant>,
+    /// The service manager; nobody, unless the verb says otherwise.
+    pub service: Service,
     pub(super) jobs: Sender<Job>,
     examiner: JoinHandle<()>,
     bell: Arc<Wake>,
@@ -153,6 +156,7 @@ impl Watch {
             realtime: false,
             ready: false,
             status_due: None,
+            service: Service::default(),
             jobs,
             examiner,
             bell,
@@ -180,6 +184,7 @@ impl Watch {
             for &token in &tokens {
                 match token {
                     STOP if self.stop.take() => {
+                        self.service.stopping();
                         self.finish();
                         self.farewell();
                         return Ok(Ended::Asked);
@@ -216,6 +221,7 @@ impl Watch {
             self.next_sweep,
             self.rescan,
             self.status_due,
+            self.service.due(),
             self.next_rested(),
         ]
         .into_iter()
@@ -294,6 +300,7 @@ impl Watch {
             self.status_due.get_or_insert(now);
         }
         self.report(now);
+        self.service.turned(now);
     }
 
     fn look_at_all(&mut self, detection: Detection) {
