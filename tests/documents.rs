@@ -1,5 +1,6 @@
 //! The documents tell what the program does: options in the man page, keys in the
-//! configuration's page and in the shipped file, every dependency with its reason.
+//! configuration's page and in the shipped file, every dependency with its reason;
+//! and they name files that exist.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -148,4 +149,70 @@ fn each_dependency_has_its_reason() {
         .filter(|l| l.starts_with("| ") && !l.starts_with("| crate"))
         .count();
     assert_eq!(rows, seen, "a row of DEPENDENCIES.md names no dependency");
+}
+
+/// Every document that is written for people.
+const DOCUMENTS: [&str; 9] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "docs/ALERTS.md",
+    "docs/CONTRIBUTING.md",
+    "docs/DEPENDENCIES.md",
+    "docs/ECS.md",
+    "docs/man/ldwatch.8.md",
+];
+
+fn exists(path: &Path) -> bool {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists()
+}
+
+/// What stands between `open` and the next `close`, each time.
+fn between<'a>(text: &'a str, open: &str, close: char) -> Vec<&'a str> {
+    let parts = text.split(open).skip(1);
+    parts.filter_map(|part| part.split(close).next()).collect()
+}
+
+#[test]
+fn the_commands_of_the_readme_name_scripts_and_verbs_that_exist() -> io::Result<()> {
+    let readme = text("README.md");
+    let blocks: Vec<&str> = readme.split("```sh\n").skip(1).collect();
+    let commands: Vec<&str> = blocks
+        .iter()
+        .filter_map(|block| block.split("```").next())
+        .collect();
+    let words = commands
+        .iter()
+        .flat_map(|all| all.split([' ', '"', '(', ')', '\n']));
+    let scripts: Vec<&str> = words.filter(|word| word.starts_with("scripts/")).collect();
+    assert!(scripts.len() >= 3, "{scripts:?}");
+    for script in scripts {
+        assert!(exists(script.as_ref()), "{script} is not there");
+    }
+    let verbs = verbs(&help(&[])?);
+    for verb in between(&readme, "| `ldwatch ", '`') {
+        let verb = verb.split(' ').next().unwrap_or_default().to_owned();
+        assert!(verbs.contains(&verb), "{verb} is no verb");
+    }
+    Ok(())
+}
+
+#[test]
+fn links_and_source_files_named_in_the_documents_exist() {
+    for document in DOCUMENTS {
+        let content = text(document);
+        let folder = Path::new(document).parent().unwrap_or(Path::new(""));
+        for link in between(&content, "](", ')') {
+            let file = link.split('#').next().unwrap_or_default();
+            let here =
+                file.starts_with("https://") || file.is_empty() || exists(&folder.join(file));
+            assert!(here, "{document}: {link} is not there");
+        }
+        let spans = content.split('`').skip(1).step_by(2);
+        for source in spans.filter(|span| span.ends_with(".rs") && span.contains('/')) {
+            let here = exists(&Path::new("src").join(source)) || exists(source.as_ref());
+            assert!(here, "{document}: {source} is not there");
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! Before and after, and what was triggered in between, to verdicts (DESIGN §7).
+//! Before and after, and what was triggered in between, to verdicts
+//! (ARCHITECTURE.md, "What is an alert").
 //!
 //! Masks merge and lose their order, so a trigger never says what happened; it
 //! says what to think of a difference, and that something happened at all when

@@ -58,7 +58,7 @@ pub struct Container {
     pub build: bool,
 }
 
-/// How a root filesystem is watched (DESIGN §4).
+/// How a root filesystem is watched (ARCHITECTURE.md, "Coverage").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rung {
     /// Named fanotify marks on the merged `etc`: trigger and pid from one event.

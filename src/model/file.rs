@@ -81,3 +81,12 @@ pub struct FileView {
     /// Content of a regular file; `Err` says in fixed words why it was not read.
     pub content: Result<Content, String>,
 }
+
+impl FileView {
+    /// What marks on the file and on the way to it hang on: when it changes, they are
+    /// set anew.
+    #[must_use]
+    pub fn way(&self) -> (u64, u64, Option<&[u8]>) {
+        (self.device, self.inode, self.target.as_deref())
+    }
+}

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::{Container, Coverage, FileView, Writer};
 
-/// What happened, in the words of DESIGN §7 (`event.action`).
+/// What happened, in the words of `event.action` (docs/ECS.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// The file came to exist by open, mknod or O_TMPFILE.

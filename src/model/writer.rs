@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::parse::cgroup::Member;
 
-/// Where a writer's facts come from, best first (DESIGN §5).
+/// Where a writer's facts come from, best first (ARCHITECTURE.md, "Attribution").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriterSource {
     /// Read from a pinned `/proc/PID` while the process lived.

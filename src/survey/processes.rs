@@ -38,7 +38,9 @@ impl Inits {
     pub fn scan(&mut self, proc_root: &Path, host_ns: u64) -> HashMap<(u32, u32), Init> {
         let oldest = oldest_by_namespace(proc_root, host_ns);
         self.known
-            .retain(|namespace, init| oldest.get(namespace) == Some(&init.key));
+            // A table without an overlay root may be that of a runtime's own process
+            // before it enters the container's root: read again until it is.
+            .retain(|namespace, init| init.overlay && oldest.get(namespace) == Some(&init.key));
         for (&namespace, &key) in &oldest {
             if !self.known.contains_key(&namespace)
                 && let Some(init) = read_init(proc_root, namespace, key)

@@ -264,7 +264,7 @@ impl Survey {
                 init: None,
             },
             mount_ns: None,
-            upper: None,
+            upper: init.root.upper.clone(),
             container: Container {
                 missing: vec!["id"],
                 ..Container::default()

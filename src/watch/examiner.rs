@@ -171,8 +171,9 @@ impl Examiner {
 
     /// An act that is over. One that explains a held look takes its place.
     fn acted(&mut self, subject: Arc<Subject>, mut acted: Acted) {
-        if let Some(held) = self.held.remove(&subject.id) {
+        if let Some(mut held) = self.held.remove(&subject.id) {
             if acted.mask == 0 {
+                held.acted.writer = held.acted.writer.or(acted.writer);
                 self.held.insert(subject.id, held);
                 return;
             }
@@ -237,11 +238,13 @@ impl Examiner {
             && acted.mask != 0
             && before == after
             && known.told == acted.pid();
-        known.told = acted.pid();
+        if acted.mask != 0 {
+            known.told = acted.pid();
+        }
         if told && before.is_some() {
             return;
         }
-        if way(before.as_ref()) != way(after.as_ref()) {
+        if before.as_ref().map(FileView::way) != after.as_ref().map(FileView::way) {
             self.survey.ask(Ask::Again(subject.id));
         }
         for verdict in change(before.as_ref(), after.as_ref(), acted.mask) {
@@ -335,12 +338,6 @@ impl Examiner {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
-}
-
-/// What the marks on the file and on the way to it hang on: when it changes, they
-/// are set anew.
-fn way(file: Option<&FileView>) -> Option<(u64, u64, Option<&[u8]>)> {
-    file.map(|file| (file.device, file.inode, file.target.as_deref()))
 }
 
 #[cfg(test)]

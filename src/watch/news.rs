@@ -10,7 +10,7 @@ use crate::survey::sight::{News, Sighting};
 use crate::survey::spots::{Kind, Spot};
 use crate::watch::deliver::Delivery;
 use crate::watch::jobs::{Job, Subject};
-use crate::watch::ladder::{coverage, meaning};
+use crate::watch::ladder::{Tried, meaning};
 use crate::watch::run::Watch;
 use crate::watch::watched::Watched;
 
@@ -43,25 +43,21 @@ impl Watch {
     fn sighted(&mut self, sighting: Sighting) {
         let id = sighting.id;
         let round = self.watched.get(&id).map_or(0, |watched| watched.round + 1);
-        let mut refused = Vec::new();
-        let mut marked = 0;
+        let mut tried = Tried::default();
         for spot in &sighting.spots {
-            match self.marks.add(id, spot, round, &self.waiter) {
-                Ok(()) => marked += usize::from(spot.kind == Kind::Etc),
-                Err(error) => refused.push((spot.kind, error)),
-            }
+            tried.take(spot.kind, self.marks.add(id, spot, round, &self.waiter));
         }
         self.marks.prune(id, round);
         let subject = Arc::new(Subject {
             id,
-            coverage: coverage(marked, &refused, &sighting.trouble),
+            coverage: tried.coverage(&sighting.trouble),
             container: sighting.container,
             reach: sighting.reach,
             mount_ns: sighting.mount_ns,
             device: sighting.device,
             upper: sighting.upper,
         });
-        self.tell_refusals(&subject, &refused);
+        self.tell_refusals(&subject, &tried.refused);
         match self.watched.get_mut(&id) {
             Some(watched) => {
                 watched.subject = subject;
@@ -85,8 +81,8 @@ impl Watch {
             .watched
             .get(&subject.id)
             .map(|watched| &watched.subject.coverage);
-        let named = subject.coverage.rung == Rung::Named;
-        if (named && subject.coverage.gaps.is_empty()) || known == Some(&subject.coverage) {
+        let covered = subject.coverage.rung != Rung::None;
+        if (covered && subject.coverage.gaps.is_empty()) || known == Some(&subject.coverage) {
             return;
         }
         let remedy = refused
@@ -98,7 +94,7 @@ impl Watch {
             subject.coverage.gaps.join("; ")
         };
         self.gap(
-            if named {
+            if covered {
                 "partly-covered"
             } else {
                 "not-covered"

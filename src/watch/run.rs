@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
-use crate::model::{Detection, RootfsId};
+use crate::model::{Detection, RootfsId, Rung};
 use crate::survey::runtime::Readers;
 use crate::survey::sight::Survey;
 use crate::sys::epoll::{Interest, Waiter, Wake};
@@ -60,6 +60,8 @@ pub struct Options {
     pub sweep: Option<Duration>,
     /// Run under `SCHED_FIFO` when allowed.
     pub realtime: bool,
+    /// The one rung to use; `None`: the best for each root filesystem.
+    pub rung: Option<Rung>,
     /// Bytes of content kept.
     pub quote: usize,
     /// Further directories with runc or crun states.
@@ -114,7 +116,7 @@ impl Watch {
     /// `EPERM`: no `CAP_SYS_ADMIN`; `EINVAL`: this kernel reports no names.
     pub fn new(options: Options, outlet: Box<dyn Outlet>) -> io::Result<Self> {
         let waiter = Waiter::new()?;
-        let marks = Marks::new(&waiter, LANES)?;
+        let marks = Marks::new(LANES, options.rung)?;
         let (stop, reload) = (Arrivals::of_stop()?, Arrivals::of_reload()?);
         let mounts = File::open("/proc/self/mountinfo")?;
         let bell = Arc::new(Wake::new()?);
@@ -271,6 +273,9 @@ impl Watch {
             }
             for trigger in reading.triggers {
                 self.trigger(&trigger);
+            }
+            for write in reading.unplaced {
+                self.unplaced(write);
             }
             if reading.events == 0 {
                 return;

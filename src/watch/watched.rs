@@ -53,23 +53,26 @@ impl Watched {
         let pid = (pid > 0).then_some(pid);
         let earlier = self.settle.trigger(Instant::now(), pid, mask, settle);
         let earlier = earlier.map(|act| self.acted(act));
-        let known = self
-            .actor
-            .as_ref()
-            .is_some_and(|(writer, _)| writer.pid == pid && writer.source != WriterSource::Unknown);
-        if !known {
+        if let Some(pid) = pid
+            && !self.knows(pid)
+        {
             self.actor = Some(self.resolve(boot, pid, pidfd));
         }
         earlier
     }
 
-    fn resolve(&self, boot: &Boot, pid: Option<i32>, pidfd: Option<&OwnedFd>) -> (Writer, bool) {
-        let writer = writer(boot, pid.unwrap_or(0), pidfd);
+    /// The writer was resolved at an earlier trigger of this act.
+    fn knows(&self, pid: i32) -> bool {
+        let known =
+            |writer: &Writer| writer.pid == Some(pid) && writer.source != WriterSource::Unknown;
+        self.actor.as_ref().is_some_and(|(writer, _)| known(writer))
+    }
+
+    fn resolve(&self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> (Writer, bool) {
+        let writer = writer(boot, pid, pidfd);
         // Only a container that no file named needs to know whose root the writer has.
         let same_root = self.subject.container.id.is_none()
-            && pid
-                .zip(pidfd)
-                .is_some_and(|(pid, pidfd)| root_device(pid, pidfd) == Some(self.subject.device));
+            && pidfd.is_some_and(|pidfd| root_device(pid, pidfd) == Some(self.subject.device));
         (writer, same_root)
     }
 

@@ -90,10 +90,16 @@ pub struct Overlay {
 impl Overlay {
     /// Runs the attack program inside, in a process that has just come.
     pub fn attack(&self, args: &[&str]) -> Outcome {
+        act(self.command("/bin/attack").args(args))
+    }
+
+    /// A command that will run a program of the image inside.
+    pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program::attack());
         command.arg("enter").arg(self.pid().to_string());
-        command.args(self.cgroup.directories()).arg("--");
-        act(command.arg("/bin/attack").args(args))
+        command.args(self.cgroup.directories());
+        command.args(["--", program]);
+        command
     }
 
     /// Its first process.

@@ -1,4 +1,4 @@
-//! The table of DESIGN §7, row by row.
+//! The table of ARCHITECTURE.md, "What is an alert", row by row.
 
 use std::time::SystemTime;
 

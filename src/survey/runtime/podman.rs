@@ -131,7 +131,7 @@ fn bundle(root: &Root, userdata: &Path, container: &mut Container) {
     if root.read(&userdata.join("buildah.json")).is_some() {
         container.runtime = Some(Runtime::Buildah);
         container.build = true;
-        // A working container is no container of its own (DESIGN §6).
+        // A working container is no container of its own.
         container.id = None;
         return;
     }

@@ -1,0 +1,72 @@
+//! Measures the running watcher against the targets that the design sets (`scripts/bench`).
+//!
+//! Nothing here asserts a time: machines differ. It prints figures, and ratios of
+//! things measured side by side in one run. Containers are made by hand, in a mount
+//! namespace of this process's own, so that nothing of them is seen elsewhere.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+mod bare;
+mod clock;
+mod idle;
+mod latency;
+mod memory;
+mod overhead;
+mod process;
+mod tail;
+mod writer;
+
+use std::io::{Error, Result};
+use std::process::ExitCode;
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+fn main() -> ExitCode {
+    // Cargo adds `--bench`.
+    let args: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<()> {
+    let word = |at: usize| args.get(at).map_or("", String::as_str);
+    let number = |at: usize, or: usize| word(at).parse().unwrap_or(or);
+    match word(0) {
+        "write" => {
+            let gap = word(4).parse().unwrap_or(5000);
+            return writer::many(word(1), word(2), number(3, 1), gap);
+        }
+        "once" => return writer::once(word(1)),
+        _ => {}
+    }
+    own_mounts()?;
+    match word(0) {
+        "latency" => latency::run(number(1, 1000)),
+        "memory" => memory::run(number(1, 1000)),
+        "idle" => idle::run(number(1, 60)),
+        "overhead" => overhead::run(number(1, 10_000)),
+        _ => return Err(Error::other("latency, memory, idle or overhead?")),
+    }
+    Ok(())
+}
+
+/// Leaves the host's mount namespace; what is mounted from here on goes with us.
+fn own_mounts() -> Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+    Ok(())
+}

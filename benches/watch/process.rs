@@ -1,0 +1,47 @@
+//! What `/proc` says of a running process.
+
+use std::fs;
+
+/// A number of `/proc/PID/status`, in its own unit; 0 where there is none.
+pub fn status(path: &str, key: &str) -> u64 {
+    let text = fs::read_to_string(format!("{path}/status")).unwrap_or_default();
+    text.lines()
+        .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
+        .and_then(|value| value.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
+}
+
+/// Open descriptors.
+pub fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// Milliseconds of CPU taken by the threads that live.
+pub fn cpu(pid: u32) -> u64 {
+    let taken = |path: &str| -> Option<u64> {
+        let text = fs::read_to_string(format!("{path}/schedstat")).ok()?;
+        text.split(' ').next()?.parse().ok()
+    };
+    let all = threads(pid);
+    let nanos: u64 = all.iter().filter_map(|(_, path)| taken(path)).sum();
+    nanos / 1_000_000
+}
+
+/// Name and directory of each thread.
+pub fn threads(pid: u32) -> Vec<(String, String)> {
+    let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter();
+    entries
+        .flatten()
+        .flatten()
+        .map(|entry| {
+            let path = entry.path().display().to_string();
+            let name = fs::read_to_string(format!("{path}/comm")).unwrap_or_default();
+            (name.trim().to_owned(), path)
+        })
+        .collect()
+}
+
+/// Context switches of a thread, of its own will and not.
+pub fn switches(thread: &str) -> u64 {
+    status(thread, "voluntary_ctxt_switches") + status(thread, "nonvoluntary_ctxt_switches")
+}
