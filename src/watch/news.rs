@@ -30,6 +30,7 @@ impl Watch {
                 News::Done(_) if self.ready => {}
                 News::Done(_) => {
                     self.ready = true;
+                    self.service.ready(self.watched.len());
                     self.deliver(Delivery::Ready(self.watched.len()));
                     self.status_due = Some(Instant::now());
                 }

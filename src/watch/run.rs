@@ -25,6 +25,7 @@ use crate::watch::deliver::{Deliverer, Delivery, Outlet, Word};
 use crate::watch::examiner::Examiner;
 use crate::watch::jobs::Job;
 use crate::watch::marks::Marks;
+use crate::watch::service::Service;
 use crate::watch::state::Opened;
 use crate::watch::status::Counters;
 use crate::watch::surveyor::{Ask, Surveyor};
@@ -94,6 +95,8 @@ pub struct Watch {
     pub(super) realtime: bool,
     pub(super) ready: bool,
     pub(super) status_due: Option<Instant>,
+    /// The service manager; nobody, unless the verb says otherwise.
+    pub service: Service,
     pub(super) jobs: Sender<Job>,
     examiner: JoinHandle<()>,
     bell: Arc<Wake>,
@@ -161,6 +164,7 @@ impl Watch {
             realtime: false,
             ready: false,
             status_due: None,
+            service: Service::default(),
             jobs,
             examiner,
             bell,
@@ -188,6 +192,7 @@ impl Watch {
             for &token in &tokens {
                 match token {
                     STOP if self.stop.take() => {
+                        self.service.stopping();
                         self.finish();
                         self.farewell();
                         return Ok(Ended::Asked);
@@ -225,6 +230,7 @@ impl Watch {
             self.rescan,
             // Not written before the first survey is over: waiting for it would spin.
             self.status_due.filter(|_| self.ready),
+            self.service.due(),
             self.next_rested(),
         ]
         .into_iter()
@@ -306,6 +312,7 @@ impl Watch {
             self.status_due.get_or_insert(now);
         }
         self.report(now);
+        self.service.turned(now);
     }
 
     fn look_at_all(&mut self, detection: Detection) {
