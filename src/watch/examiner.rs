@@ -7,20 +7,16 @@
 //! about to be written. The event then takes the held look's place; nothing is
 //! told twice, and nothing is lost when no event comes.
 
+use std::cell::Cell;
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::examine::file::{Look, look};
 use crate::judge::change::{change, first_sight};
-use crate::judge::origin::place;
-use crate::model::{
-    Change, ChangeType, Detection, FileKind, FileView, Finding, Gap, Record, RootfsId,
-};
+use crate::model::{ChangeType, Detection, FileKind, FileView, RootfsId};
 use crate::sys::fanotify::mask;
 use crate::watch::deliver::Delivery;
 use crate::watch::jobs::{Acted, Job, Subject};
@@ -28,9 +24,6 @@ use crate::watch::surveyor::{Ask, Asker};
 
 /// How long a look waits for the event that explains it.
 const HOLD: Duration = Duration::from_millis(50);
-/// How long a full delivery queue is waited for before a record is given up and counted.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// Bits of an act that only writes.
 const WRITING: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE;
 
@@ -63,6 +56,8 @@ pub struct Examiner {
     survey: Asker,
     known: HashMap<RootfsId, Known>,
     held: HashMap<RootfsId, Held>,
+    /// The last record found no room.
+    stuck: Cell<bool>,
 }
 
 impl Examiner {
@@ -84,6 +79,7 @@ impl Examiner {
             survey,
             known: HashMap::new(),
             held: HashMap::new(),
+            stuck: Cell::default(),
         }
     }
 
@@ -147,8 +143,14 @@ impl Examiner {
             Some(None) => {
                 self.known.insert(subject.id, Known::default());
             }
+            // The image brought it: no event of a moment ago can explain it.
+            Some(Some(file)) if file.in_upper == Some(false) => self.tell_first(&subject, at),
             Some(Some(_)) => {
-                self.hold(subject, Acted::look(at, Detection::Scan));
+                self.hold(
+                    subject,
+                    Acted::look(at, Detection::Scan),
+                    Instant::now() + HOLD,
+                );
             }
             None => {}
         }
@@ -171,6 +173,7 @@ impl Examiner {
 
     /// An act that is over. One that explains a held look takes its place.
     fn acted(&mut self, subject: Arc<Subject>, mut acted: Acted) {
+        let mut until = Instant::now() + HOLD;
         if let Some(mut held) = self.held.remove(&subject.id) {
             if acted.mask == 0 {
                 held.acted.writer = held.acted.writer.or(acted.writer);
@@ -178,14 +181,18 @@ impl Examiner {
                 return;
             }
             if held.acted.mask == 0 || held.acted.pid() == acted.pid() {
+                // However often the act goes on: the first hold ends when it ends.
+                if held.acted.mask != 0 {
+                    until = held.until;
+                }
                 acted.join(held.acted);
             } else {
                 self.held.insert(subject.id, held);
                 self.release_one(subject.id);
             }
         }
-        if self.may_go_on(&subject, acted.mask) {
-            return self.hold(subject, acted);
+        if until > Instant::now() && self.may_go_on(&subject, acted.mask) {
+            return self.hold(subject, acted, until);
         }
         self.examine(&subject, acted);
     }
@@ -214,8 +221,7 @@ impl Examiner {
         })
     }
 
-    fn hold(&mut self, subject: Arc<Subject>, acted: Acted) {
-        let until = Instant::now() + HOLD;
+    fn hold(&mut self, subject: Arc<Subject>, acted: Acted, until: Instant) {
         self.held.insert(
             subject.id,
             Held {
@@ -228,7 +234,7 @@ impl Examiner {
 
     fn examine(&mut self, subject: &Subject, acted: Acted) {
         let Some(after) = self.see(subject) else {
-            return;
+            return self.tell_unseen(subject, &acted);
         };
         let known = self.known.entry(subject.id).or_default();
         let before = std::mem::replace(&mut known.file, after.clone());
@@ -255,91 +261,9 @@ impl Examiner {
             self.tell(subject, &acted, verdict, after.clone(), before.clone());
         }
     }
-
-    /// Looks; `None` when it could not be seen, which is told once.
-    #[allow(clippy::option_option)]
-    fn see(&mut self, subject: &Subject) -> Option<Option<FileView>> {
-        let reason = match look(&subject.reach, subject.upper.as_deref(), self.quote) {
-            Look::Absent => {
-                self.sighted(subject.id);
-                return Some(None);
-            }
-            Look::File(file) => {
-                self.sighted(subject.id);
-                return Some(Some(*file));
-            }
-            // The survey tells when a container is gone; until then nothing is lost.
-            Look::Gone => return None,
-            Look::Blind(reason) => reason,
-        };
-        let known = self.known.entry(subject.id).or_default();
-        if known.blind.as_ref() != Some(&reason) {
-            known.blind = Some(reason.clone());
-            self.send(Record::Gap(Box::new(Gap {
-                at: SystemTime::now(),
-                reason: "not-seen",
-                detail: format!("the file could not be looked at: {reason}"),
-                remedy: "see `ldwatch list`; a container that ended while it was looked at needs nothing",
-                container: Some(subject.container.clone()),
-            })));
-        }
-        None
-    }
-
-    fn sighted(&mut self, id: RootfsId) {
-        if let Some(known) = self.known.get_mut(&id) {
-            known.blind = None;
-        }
-    }
-
-    fn tell(
-        &self,
-        subject: &Subject,
-        acted: &Acted,
-        verdict: Change,
-        after: Option<FileView>,
-        before: Option<FileView>,
-    ) {
-        let mut writer = acted.writer.clone();
-        let mut container = subject.container.clone();
-        if let Some(writer) = &mut writer {
-            place(
-                writer,
-                &mut container,
-                acted.same_root,
-                subject.mount_ns,
-                self.host_ns,
-            );
-        }
-        let rootfs = subject.reach.host_path().map(Path::to_owned);
-        let finding = Finding {
-            at: acted.at,
-            change: verdict,
-            detection: acted.detection,
-            container,
-            rootfs: rootfs.unwrap_or_default(),
-            coverage: subject.coverage.clone(),
-            writer,
-            file: after.filter(|_| verdict.kind != ChangeType::Deletion),
-            before,
-            folded: acted.folded,
-            reasons: Vec::new(),
-            repeat: false,
-        };
-        self.send(Record::Finding(Box::new(finding)));
-    }
-
-    fn send(&self, record: Record) {
-        if self
-            .records
-            .send_timeout(Delivery::Record(record), PATIENCE)
-            .is_err()
-        {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 }
 
+mod telling;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

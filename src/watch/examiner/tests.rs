@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{bounded, unbounded};
 
 use super::*;
-use crate::model::{Action, Container, Coverage, Rung, Writer};
+use crate::model::{Action, Container, Coverage, Record, Rung, Writer};
 use crate::reach::{HostMount, Reach};
 use crate::sys::walk::{mount_id, open_dir};
 
@@ -25,6 +26,10 @@ struct Bench {
 fn bench() -> Bench {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("etc")).unwrap();
+    bench_over(dir, None)
+}
+
+fn bench_over(dir: tempfile::TempDir, upper: Option<PathBuf>) -> Bench {
     let id = mount_id(open_dir(dir.path()).unwrap().as_fd()).unwrap();
     let subject = Arc::new(Subject {
         id: RootfsId(1),
@@ -35,7 +40,7 @@ fn bench() -> Bench {
         },
         mount_ns: None,
         device: (0, 0),
-        upper: None,
+        upper,
         coverage: Coverage {
             rung: Rung::Named,
             gaps: Vec::new(),
@@ -148,4 +153,59 @@ fn two_writers_are_told_apart_even_when_the_look_came_after_both() {
         (Action::Modification, Some(12)),
     ];
     assert_eq!(bench.told(), told);
+}
+
+#[test]
+fn an_act_in_a_container_that_is_gone_is_told_without_the_file() {
+    let bench = bench();
+    fs::remove_dir_all(bench.dir.path()).unwrap();
+    bench.act(WRITER, mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE);
+    bench.act(WRITER, mask::DELETE);
+    assert_eq!(bench.told(), [(Action::Creation, Some(WRITER))]);
+}
+
+#[test]
+fn an_act_that_goes_on_and_on_is_told_when_the_first_hold_ends() {
+    let bench = bench();
+    bench.write("");
+    let end = Instant::now() + HOLD * 3;
+    let mut told = 0;
+    while Instant::now() < end {
+        bench.act(WRITER, mask::CREATE | mask::ATTRIB);
+        std::thread::sleep(HOLD / 10);
+        told += bench.records.try_iter().count();
+    }
+    assert!(told > 0);
+    bench.told();
+}
+
+#[test]
+fn what_the_image_brought_waits_for_no_event() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("etc")).unwrap();
+    fs::write(dir.path().join("etc/ld.so.preload"), "/x.so").unwrap();
+    let upper = tempfile::tempdir().unwrap();
+    let bench = bench_over(dir, Some(upper.path().to_owned()));
+    bench.act(WRITER, mask::MODIFY | mask::CLOSE_WRITE);
+    let told = [
+        (Action::Present, None),
+        (Action::Modification, Some(WRITER)),
+    ];
+    assert_eq!(bench.told(), told);
+}
+
+#[test]
+fn a_queue_that_stays_full_is_waited_for_once() {
+    let (records, _reader) = bounded(0);
+    let examiner = Examiner::new(records, Arc::default(), 100, None, Asker::nobody());
+    let subject = bench().subject;
+    let acted = Acted {
+        mask: mask::CREATE,
+        ..Acted::look(SystemTime::now(), Detection::Event)
+    };
+    let start = Instant::now();
+    for _ in 0..20 {
+        examiner.tell_unseen(&subject, &acted);
+    }
+    assert!(start.elapsed() < Duration::from_secs(3));
 }
