@@ -35,6 +35,15 @@ pub struct ProcessKey {
     pub start_ticks: u64,
 }
 
+impl ProcessKey {
+    /// Orders by age. Start ticks tie within one tick (10 ms); the lower pid is
+    /// then the elder.
+    #[must_use]
+    pub fn age(&self) -> (u64, i32) {
+        (self.start_ticks, self.pid)
+    }
+}
+
 /// A mount of the host's namespace, named so that a later one on the same path is
 /// not taken for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
