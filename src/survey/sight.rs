@@ -200,6 +200,7 @@ impl Survey {
             reach: Reach {
                 host: host_mount(&overlay),
                 init: None,
+                init_root: None,
             },
             mount_ns: None,
             upper: overlay.upper,
@@ -239,7 +240,10 @@ impl Survey {
         let inits = self.inits.scan("/proc".as_ref(), self.host_ns);
         for known in &mut self.known {
             let init = inits.get(&known.device);
-            if init.map(|init| init.key) == known.reach.init && known.container.id.is_some() {
+            if init.map(|init| (init.key, init.root.mount))
+                == known.reach.init.zip(known.reach.init_root)
+                && known.container.id.is_some()
+            {
                 continue;
             }
             if take_init(known, init) {
@@ -262,6 +266,7 @@ impl Survey {
             reach: Reach {
                 host: None,
                 init: None,
+                init_root: None,
             },
             mount_ns: None,
             upper: None,
@@ -286,7 +291,9 @@ impl Survey {
 fn take_init(known: &mut Known, init: Option<&Init>) -> bool {
     let key = init.map(|init| init.key);
     let mut changed = key != known.reach.init;
+    changed |= init.map(|init| init.root.mount) != known.reach.init_root;
     known.reach.init = key;
+    known.reach.init_root = init.map(|init| init.root.mount);
     known.mount_ns = init.map(|init| init.mount_ns);
     if known.container.id.is_none()
         && let Some(key) = key
@@ -305,6 +312,8 @@ fn host_mount(overlay: &OverlayMount) -> Option<HostMount> {
 }
 
 fn sighting(known: &Known) -> News {
+    // Opened first: it tells what is mounted from here on, the walk what was before.
+    let table = known.reach.init.and_then(table);
     let (spots, trouble) = spots(&known.reach, known.upper.as_deref());
     News::Sighted(Box::new(Sighting {
         id: known.id,
@@ -314,7 +323,7 @@ fn sighting(known: &Known) -> News {
         device: known.device,
         upper: known.upper.clone(),
         spots,
-        table: known.reach.init.and_then(table),
+        table,
         trouble,
     }))
 }

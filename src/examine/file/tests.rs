@@ -16,6 +16,7 @@ fn tree() -> Tree {
     let reach = Reach {
         host: HostMount::find(dir.path(), id),
         init: None,
+        init_root: None,
     };
     Tree(dir, reach)
 }

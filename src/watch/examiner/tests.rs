@@ -37,6 +37,7 @@ fn bench_over(dir: tempfile::TempDir, upper: Option<PathBuf>) -> Bench {
         reach: Reach {
             host: HostMount::find(dir.path(), id),
             init: None,
+            init_root: None,
         },
         mount_ns: None,
         device: (0, 0),
