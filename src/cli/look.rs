@@ -46,7 +46,7 @@ fn seen(sighting: Sighting, marks: &mut Marks, waiter: &Waiter) -> Subject {
     let mut refused = Vec::new();
     for spot in &sighting.spots {
         match marks.add(sighting.id, spot, 0, waiter) {
-            Ok(()) => marked += usize::from(spot.kind == Kind::Etc),
+            Ok(_) => marked += usize::from(spot.kind == Kind::Etc),
             Err(error) => refused.push((spot.kind, error)),
         }
     }

@@ -152,7 +152,7 @@ fn named_marks() -> io::Result<()> {
     sandbox
         .spots()
         .iter()
-        .try_for_each(|spot| marks.add(sandbox.id(), spot, 0, &waiter))
+        .try_for_each(|spot| marks.add(sandbox.id(), spot, 0, &waiter).map(drop))
 }
 
 fn show(answers: &[Answer], rung: &str, as_json: bool) -> Result<(), Error> {

@@ -107,7 +107,9 @@ impl Lane {
         }
         match self.book.get(key.bytes()) {
             Some(marked) => marked.object == object,
-            None => !self.exclusive && !key.has_null_fsid(),
+            // All objects of one superblock fit into its group.
+            None if self.exclusive => self.book.values().any(|marked| marked.object.0 == object.0),
+            None => !key.has_null_fsid(),
         }
     }
 
@@ -122,8 +124,8 @@ impl Lane {
         }
     }
 
-    /// Notes what a mark is for.
-    pub fn note(&mut self, key: HandleKey, object: (u64, u64), watch: Watch) {
+    /// Notes what a mark is for; tells whether that is new.
+    pub fn note(&mut self, key: HandleKey, object: (u64, u64), watch: Watch) -> bool {
         let empty = || Marked {
             object,
             watches: Vec::new(),
@@ -133,8 +135,14 @@ impl Lane {
             (known.rootfs, &known.name, known.leaf) == (watch.rootfs, &watch.name, watch.leaf)
         };
         match marked.watches.iter_mut().find(same) {
-            Some(known) => known.round = watch.round,
-            None => marked.watches.push(watch),
+            Some(known) => {
+                known.round = watch.round;
+                false
+            }
+            None => {
+                marked.watches.push(watch);
+                true
+            }
         }
     }
 

@@ -105,7 +105,7 @@ impl Marks {
         self.len() == 0
     }
 
-    /// Marks a spot of a root filesystem. Marking twice does no harm; `round` tells
+    /// Marks a spot of a root filesystem; tells whether it was not marked before. Marking twice does no harm; `round` tells
     /// this sighting from earlier ones, see `prune`.
     ///
     /// # Errors
@@ -116,9 +116,9 @@ impl Marks {
         spot: &Spot,
         round: u64,
         waiter: &Waiter,
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         if self.dropped == Some(spot.kind) {
-            return Ok(());
+            return Ok(false);
         }
         let key = HandleKey::of(spot.fd.as_fd())?;
         let stat = fstat(&spot.fd)?;
@@ -146,8 +146,7 @@ impl Marks {
             kind: spot.kind,
             round,
         };
-        lane.note(key, object, watch);
-        Ok(())
+        Ok(lane.note(key, object, watch))
     }
 
     /// Forgets what an earlier round of sighting marked for a root filesystem and

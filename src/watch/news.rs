@@ -12,6 +12,7 @@ use crate::watch::deliver::Delivery;
 use crate::watch::jobs::{Job, Subject};
 use crate::watch::ladder::{coverage, meaning};
 use crate::watch::run::Watch;
+use crate::watch::surveyor::Ask;
 use crate::watch::watched::Watched;
 
 /// Changes of the state gather this long before the status is written.
@@ -44,9 +45,13 @@ impl Watch {
         let round = self.watched.get(&id).map_or(0, |watched| watched.round + 1);
         let mut refused = Vec::new();
         let mut marked = 0;
+        let mut fresh = false;
         for spot in &sighting.spots {
             match self.marks.add(id, spot, round, &self.waiter) {
-                Ok(()) => marked += usize::from(spot.kind == Kind::Etc),
+                Ok(new) => {
+                    fresh |= new;
+                    marked += usize::from(spot.kind == Kind::Etc);
+                }
                 Err(error) => refused.push((spot.kind, error)),
             }
         }
@@ -73,6 +78,13 @@ impl Watch {
             }
         }
         self.watch_table(id, sighting.table);
+        if self
+            .watched
+            .get_mut(&id)
+            .is_some_and(|watched| watched.answered(fresh))
+        {
+            self.surveyor.ask(Ask::Again(id));
+        }
         self.status_due
             .get_or_insert_with(|| Instant::now() + STATUS_DELAY);
     }
@@ -109,6 +121,7 @@ impl Watch {
     }
 
     fn gone(&mut self, id: RootfsId, spots: &[Spot]) {
+        self.hand_on_last(id);
         self.forget_table(id);
         self.marks.forget(id);
         self.marks.unmark(spots);
@@ -122,28 +135,29 @@ impl Watch {
     /// at everything.
     pub(super) fn overflowed(&mut self) {
         self.counters.overflows += 1;
-        self.gap(
-            "overflow",
-            format!(
-                "the event queue overflowed ({} times so far); everything is looked at again",
-                self.counters.overflows
-            ),
-            "a container makes very many changes in its etc; see `ldwatch status`",
-            None,
+        let detail = format!(
+            "the event queue overflowed ({} times so far); everything is looked at again",
+            self.counters.overflows
         );
+        let remedy = "a container makes very many changes in its etc; see `ldwatch status`";
+        self.untold.insert("overflow", (detail, remedy));
         self.rescan_soon();
     }
 
     /// A read failed or could not be understood.
     pub(super) fn lost_read(&mut self, why: &str) {
         self.counters.broken_reads += 1;
-        self.gap(
-            "read-failed",
-            format!("events could not be read: {why}; everything is looked at again"),
-            "raise the limit of open files if it says so",
-            None,
-        );
+        let detail = format!("events could not be read: {why}; everything is looked at again");
+        let remedy = "raise the limit of open files if it says so";
+        self.untold.insert("read-failed", (detail, remedy));
         self.rescan_soon();
+    }
+
+    /// Tells what was lost since the last look at everything.
+    pub(super) fn tell_losses(&mut self) {
+        for (reason, (detail, remedy)) in std::mem::take(&mut self.untold) {
+            self.gap(reason, detail, remedy, None);
+        }
     }
 
     /// Tells a loss of sight.

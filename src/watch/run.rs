@@ -5,7 +5,7 @@
 //! container controls, never parses a mount table, never writes to a sink: those
 //! who do work on threads of their own, and it never waits for them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -47,6 +47,10 @@ const JOBS: usize = 4096;
 const READS: usize = 8;
 /// How soon an act that found no room is offered again.
 const RETRY: Duration = Duration::from_millis(5);
+/// Shortest time between two looks at everything.
+const RESCANS: Duration = Duration::from_secs(1);
+/// How long one lane is read in one turn.
+const TURN: Duration = Duration::from_millis(50);
 /// How long the threads may take to end.
 const FAREWELL: Duration = Duration::from_millis(1500);
 
@@ -98,10 +102,15 @@ pub struct Watch {
     pub(super) boot: Boot,
     pub(super) acting: Vec<RootfsId>,
     pub(super) owing: bool,
+    /// Jobs that are never folded and found no room yet.
+    pub(super) late: VecDeque<Job>,
     /// Containers whose mount table is not waited for at the moment.
     pub(super) resting: Vec<RootfsId>,
     next_sweep: Option<Instant>,
     rescan: Option<Instant>,
+    rescanned: Option<Instant>,
+    /// Losses of sight since then, by reason: detail and remedy.
+    pub(super) untold: BTreeMap<&'static str, (String, &'static str)>,
 }
 
 impl Watch {
@@ -162,8 +171,11 @@ impl Watch {
             boot,
             acting: Vec::new(),
             owing: false,
+            late: VecDeque::new(),
             resting: Vec::new(),
             rescan: None,
+            rescanned: None,
+            untold: BTreeMap::new(),
         })
     }
 
@@ -248,6 +260,7 @@ impl Watch {
     /// Reads a lane, a bounded number of times.
     pub(super) fn events(&mut self, lane: u64) {
         let lane = usize::try_from(lane).unwrap_or(usize::MAX);
+        let turn = Instant::now();
         for _ in 0..READS {
             let reading = match self.marks.read(lane) {
                 Ok(reading) => reading,
@@ -266,17 +279,10 @@ impl Watch {
             for trigger in reading.triggers {
                 self.trigger(&trigger);
             }
-            if reading.events == 0 {
+            if reading.events == 0 || turn.elapsed() > TURN {
                 return;
             }
         }
-    }
-
-    /// Gives the examiner a job that must not be lost or folded.
-    pub(super) fn job(&self, job: Job) {
-        // The examiner takes jobs until it ends; waiting here is bounded by its
-        // own patience with the sinks.
-        let _ = self.jobs.send(job);
     }
 
     /// What is due by the clock.
@@ -285,6 +291,8 @@ impl Watch {
         self.wake_tables(now);
         if self.rescan.is_some_and(|due| due <= now) {
             self.rescan = None;
+            self.rescanned = Some(now);
+            self.tell_losses();
             self.look_at_all(Detection::Scan);
         }
         if self.next_sweep.is_some_and(|due| due <= now) {
@@ -303,10 +311,13 @@ impl Watch {
         }
     }
 
-    /// Sight was lost: everything is looked at again, a moment later and once.
+    /// Sight was lost: everything is looked at again, a moment later and once; at
+    /// most once a second, since one container could give reason without end.
     pub(super) fn rescan_soon(&mut self) {
+        let soon = Instant::now() + Duration::from_millis(50);
+        let next = self.rescanned.map(|last| last + RESCANS);
         self.rescan
-            .get_or_insert(Instant::now() + Duration::from_millis(50));
+            .get_or_insert(next.map_or(soon, |next| next.max(soon)));
     }
 
     /// Lets the threads finish what is queued, for a bounded time.

@@ -11,6 +11,15 @@ use crate::watch::jobs::{Acted, Subject};
 use crate::watch::tables::Watching;
 use crate::who::process::{Boot, root_device, writer};
 
+/// Whether the survey was asked for the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    No,
+    Once,
+    /// And a reason to ask came after.
+    Again,
+}
+
 /// A watched root filesystem.
 #[derive(Debug)]
 pub struct Watched {
@@ -23,6 +32,7 @@ pub struct Watched {
     /// The mount table of its namespace, once the init is known.
     pub table: Option<Watching>,
     settle: Settle,
+    asked: Asked,
     /// Who is acting, resolved at the first trigger of the act.
     actor: Option<(Writer, bool)>,
 }
@@ -37,8 +47,29 @@ impl Watched {
             round: 0,
             table: None,
             settle: Settle::default(),
+            asked: Asked::No,
             actor: None,
         }
+    }
+
+    /// The way has to be found anew: whether to ask now. One question waits for its
+    /// answer at a time, whatever a container does to the directories on the way.
+    pub fn asks(&mut self) -> bool {
+        let before = self.asked;
+        self.asked = match before {
+            Asked::No => Asked::Once,
+            Asked::Once | Asked::Again => Asked::Again,
+        };
+        before == Asked::No
+    }
+
+    /// The answer came: whether to ask once more, since the way changed meanwhile or
+    /// something is marked now that was not (`fresh`): it may have been replaced
+    /// between the walk and the mark.
+    pub fn answered(&mut self, fresh: bool) -> bool {
+        let more = fresh || self.asked == Asked::Again;
+        self.asked = if more { Asked::Once } else { Asked::No };
+        more
     }
 
     /// Takes a trigger about the file's name; resolves the writer while it may
@@ -111,8 +142,88 @@ impl Watched {
             if acted.mask == 0 {
                 acted.detection = earlier.detection;
             }
+            let both = acted.mask != 0 && earlier.mask != 0 && acted.pid() != earlier.pid();
             acted.join(earlier);
+            // One of them made the difference that will be seen; which is not known.
+            if let Some(writer) = acted.writer.as_mut().filter(|_| both) {
+                writer.confirmed = false;
+            }
         }
         self.owed = Some(acted);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::{Container, Coverage, RootfsId, Rung};
+    use crate::reach::Reach;
+    use crate::sys::fanotify::mask;
+
+    fn watched() -> Watched {
+        Watched::new(Arc::new(Subject {
+            id: RootfsId(1),
+            container: Container::default(),
+            reach: Reach {
+                host: None,
+                init: None,
+                init_root: None,
+            },
+            mount_ns: None,
+            device: (0, 0),
+            upper: None,
+            coverage: Coverage {
+                rung: Rung::Named,
+                gaps: Vec::new(),
+            },
+        }))
+    }
+
+    fn act(pid: i32) -> Acted {
+        Acted {
+            mask: mask::MODIFY,
+            writer: Some(Writer {
+                confirmed: true,
+                ..Writer::unknown(Some(pid))
+            }),
+            ..Acted::look(SystemTime::now(), Detection::Event)
+        }
+    }
+
+    #[test]
+    fn two_writers_in_one_look_are_no_certain_writer() {
+        let mut watched = watched();
+        watched.owe(act(7));
+        watched.owe(act(7));
+        assert!(
+            watched
+                .owed
+                .as_ref()
+                .unwrap()
+                .writer
+                .as_ref()
+                .unwrap()
+                .confirmed
+        );
+        watched.owe(act(8));
+        let owed = watched.owed.unwrap();
+        assert_eq!((owed.folded, owed.pid()), (2, Some(8)));
+        assert!(!owed.writer.unwrap().confirmed);
+    }
+
+    #[test]
+    fn one_question_waits_at_a_time_and_none_is_forgotten() {
+        let mut watched = watched();
+        assert!(watched.asks());
+        assert!(!watched.asks());
+        assert!(watched.answered(false), "a reason came after the question");
+        assert!(!watched.answered(false));
+        assert!(watched.asks());
+        assert!(
+            watched.answered(true),
+            "marked now, perhaps replaced before"
+        );
+        assert!(!watched.answered(false));
     }
 }
