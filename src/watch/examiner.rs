@@ -191,30 +191,43 @@ impl Examiner {
                 self.release_one(subject.id);
             }
         }
+        if acted.mask == 0 {
+            if self.differs(&subject) {
+                self.hold(subject, acted, until);
+            }
+            return;
+        }
         if until > Instant::now() && self.may_go_on(&subject, acted.mask) {
             return self.hold(subject, acted, until);
         }
         self.examine(&subject, acted);
     }
 
-    /// More of the act may be on its way: a look without an event found a
-    /// difference, or a file is created or cut to nothing and not closed yet.
+    /// A look without an event finds a difference. Looked at once: what changes after
+    /// this look has an event of its own, or the next look.
+    fn differs(&mut self, subject: &Subject) -> bool {
+        let Some(now) = self.see(subject) else {
+            return false;
+        };
+        let known = self.known.entry(subject.id).or_default();
+        let differs = !change(known.file.as_ref(), now.as_ref(), 0).is_empty();
+        if !differs {
+            known.file = now;
+        }
+        differs
+    }
+
+    /// More of the act may be on its way: a file is created or cut to nothing and not
+    /// closed yet.
     fn may_go_on(&mut self, subject: &Subject, seen: u64) -> bool {
         let open = seen & (mask::CREATE | mask::MODIFY) != 0
             && seen & !(mask::CREATE | mask::MODIFY | mask::ATTRIB) == 0;
-        if !open && seen != 0 {
+        if !open {
             return false;
         }
         let Some(now) = self.see(subject) else {
             return false;
         };
-        if seen == 0 {
-            let before = self
-                .known
-                .get(&subject.id)
-                .and_then(|known| known.file.as_ref());
-            return !change(before, now.as_ref(), 0).is_empty();
-        }
         now.is_some_and(|file| {
             let plain = file.kind == FileKind::Regular && file.links == 1 && file.target.is_none();
             plain && (seen & mask::MODIFY == 0 || file.size == 0)
