@@ -28,6 +28,9 @@ const MAX_TABLE: u64 = 64 * 1024 * 1024;
 /// Largest `stat` line.
 const MAX_STAT: u64 = 4096;
 
+/// Bytes that a file below `/proc/PID` rarely exceeds.
+const ROOM: usize = 2048;
+
 /// A process, named so that a reused pid is not taken for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ProcessKey {
@@ -83,16 +86,23 @@ impl HostMount {
     }
 }
 
+/// A container's init, and the mount that was its root when it was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InitRoot {
+    /// The process.
+    pub key: ProcessKey,
+    /// Mount id of its root, in its own namespace. A process that moves its root to
+    /// another filesystem is not followed there.
+    pub mount: u64,
+}
+
 /// The ways to one container's root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
     /// The mount in the host's namespace, where it is seen there.
     pub host: Option<HostMount>,
     /// The container's init, once known.
-    pub init: Option<ProcessKey>,
-    /// Mount id of the root it had when it became known: an init may move its root
-    /// with chroot(2), and what it sees then is not what the container sees.
-    pub init_root: Option<u64>,
+    pub init: Option<InitRoot>,
 }
 
 /// A root held open, and where its mount table is.
@@ -123,7 +133,7 @@ impl Reach {
     /// `NotFound` when the init is gone; another kind when it left its root.
     #[must_use]
     pub fn open_init(&self) -> Option<io::Result<Root>> {
-        self.init.map(|init| open_init(init, self.init_root))
+        self.init.map(open_init)
     }
 
     /// The path of the root on the host, where the host sees it.
@@ -151,17 +161,13 @@ fn open_host(mount: &HostMount) -> io::Result<Root> {
     })
 }
 
-fn open_init(key: ProcessKey, root: Option<u64>) -> io::Result<Root> {
+fn open_init(InitRoot { key, mount }: InitRoot) -> io::Result<Root> {
     let path = PathBuf::from(format!("/proc/{}/root", key.pid));
     // The link itself is the way in, so it is followed; its target is a directory
     // the kernel holds, no path is walked.
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let fd = open(&path, flags, Mode::empty())?;
-    let stayed = match root {
-        Some(root) => mount_id(fd.as_fd())? == root && is_mount_root(fd.as_fd()) != Some(false),
-        None => true,
-    };
-    if !stayed {
+    if mount_id(fd.as_fd())? != mount || is_mount_root(fd.as_fd()) == Some(false) {
         return Err(io::Error::other("the container's init left its root"));
     }
     // Checked afterwards: a process that is still the one meant was it then, too.
@@ -194,7 +200,9 @@ pub fn pinned(key: ProcessKey) -> io::Result<Process> {
 pub fn read_of(process: &Process, name: &str, limit: u64) -> io::Result<Vec<u8>> {
     use std::io::Read;
     let file = process.open_relative(name).map_err(io::Error::other)?;
-    let mut text = Vec::new();
+    // Room for most of these files at once: growing from nothing is a read(2) for
+    // each doubling, and a writer may be vanishing meanwhile.
+    let mut text = Vec::with_capacity(ROOM);
     file.take(limit).read_to_end(&mut text)?;
     Ok(text)
 }
@@ -289,17 +297,15 @@ mod tests {
     #[test]
     fn an_init_that_left_its_root_is_no_way_in() {
         let root = mount_id(open_dir("/".as_ref()).unwrap().as_fd()).unwrap();
-        let reach = |init_root| Reach {
+        let reach = |mount| Reach {
             host: None,
-            init: Some(own()),
-            init_root,
+            init: Some(InitRoot { key: own(), mount }),
         };
-        assert!(reach(None).open().is_ok());
         // In a plain chroot even this process's root is none of a mount.
         if is_mount_root(open_dir("/".as_ref()).unwrap().as_fd()) != Some(false) {
-            assert!(reach(Some(root)).open().is_ok());
+            assert!(reach(root).open().is_ok());
         }
-        let error = reach(Some(root + 1)).open().unwrap_err();
+        let error = reach(root + 1).open().unwrap_err();
         assert_ne!(error.kind(), io::ErrorKind::NotFound);
     }
 

@@ -6,10 +6,9 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::survey::runtime::Readers;
 use crate::survey::sight::{News, Sighting, Survey};
-use crate::survey::spots::Kind;
 use crate::sys::epoll::Waiter;
 use crate::watch::jobs::Subject;
-use crate::watch::ladder::coverage;
+use crate::watch::ladder::Tried;
 use crate::watch::marks::Marks;
 use crate::who::process::Boot;
 
@@ -19,7 +18,7 @@ use crate::who::process::Boot;
 /// No group can be made, or the host's mount table cannot be read.
 pub fn survey(config: &Config) -> Result<Vec<Subject>, Error> {
     let waiter = Waiter::new().map_err(failed)?;
-    let mut marks = Marks::new(&waiter, 0).map_err(super::run::refused)?;
+    let mut marks = Marks::new(0, config.rung.forced()).map_err(super::run::refused)?;
     let readers = Readers::new("/".as_ref()).with_state_roots(&config.runtimes.state_roots);
     let mut survey = Survey::new(readers, Boot::read().mount_ns.unwrap_or(0));
     let mut sightings: Vec<Sighting> = Vec::new();
@@ -42,21 +41,17 @@ pub fn survey(config: &Config) -> Result<Vec<Subject>, Error> {
 }
 
 fn seen(sighting: Sighting, marks: &mut Marks, waiter: &Waiter) -> Subject {
-    let mut marked = 0;
-    let mut refused = Vec::new();
+    let mut tried = Tried::default();
     for spot in &sighting.spots {
-        match marks.add(sighting.id, spot, 0, waiter) {
-            Ok(_) => marked += usize::from(spot.kind == Kind::Etc),
-            Err(error) => refused.push((spot.kind, error)),
-        }
+        tried.take(spot.kind, marks.add(sighting.id, spot, 0, waiter));
     }
     Subject {
         id: sighting.id,
-        coverage: coverage(marked, &refused, &sighting.trouble),
+        coverage: tried.coverage(&sighting.trouble),
         container: sighting.container,
         reach: sighting.reach,
         mount_ns: sighting.mount_ns,
-        device: sighting.device,
+        root: sighting.root,
         upper: sighting.upper,
     }
 }

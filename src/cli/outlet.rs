@@ -13,7 +13,7 @@ use crate::model::Record;
 use crate::output::ecs::Ecs;
 use crate::output::fan::{Sinks, Turn};
 use crate::output::sink::{Form, file::File, journal::Journal, stdout::Stdout, syslog::Syslog};
-use crate::output::syslog::{Form as Packet, Frame, Payload};
+use crate::output::syslog::{Facility, Form as Packet, Frame, Payload};
 use crate::watch::deliver::Outlet;
 use crate::watch::run::Options;
 use crate::watch::status::Status;
@@ -125,8 +125,10 @@ pub fn options(config: &Config) -> Options {
         settle: config.settle,
         sweep: config.sweep,
         realtime: config.realtime,
+        rung: config.rung.forced(),
         quote: config.content_limit,
         state_roots: config.runtimes.state_roots.clone(),
+        state_dir: config.state_dir.clone(),
     }
 }
 
@@ -160,6 +162,7 @@ fn sinks(config: &Config, typed: &args::Options) -> Result<Sinks, Error> {
 
 fn packet(config: &Config) -> Packet {
     Packet {
+        facility: facility(config.syslog.facility),
         frame: match config.syslog.format {
             SyslogFormat::Rfc3164 => Frame::Rfc3164,
             SyslogFormat::Rfc5424 => Frame::Rfc5424,
@@ -167,6 +170,23 @@ fn packet(config: &Config) -> Packet {
         payload: Payload::Ecs,
         cap: config.syslog.max_length,
         pid: std::process::id(),
+    }
+}
+
+fn facility(configured: config::Facility) -> Facility {
+    match configured {
+        config::Facility::User => Facility::LOG_USER,
+        config::Facility::Daemon => Facility::LOG_DAEMON,
+        config::Facility::Auth => Facility::LOG_AUTH,
+        config::Facility::Authpriv => Facility::LOG_AUTHPRIV,
+        config::Facility::Local0 => Facility::LOG_LOCAL0,
+        config::Facility::Local1 => Facility::LOG_LOCAL1,
+        config::Facility::Local2 => Facility::LOG_LOCAL2,
+        config::Facility::Local3 => Facility::LOG_LOCAL3,
+        config::Facility::Local4 => Facility::LOG_LOCAL4,
+        config::Facility::Local5 => Facility::LOG_LOCAL5,
+        config::Facility::Local6 => Facility::LOG_LOCAL6,
+        config::Facility::Local7 => Facility::LOG_LOCAL7,
     }
 }
 

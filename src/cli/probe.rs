@@ -8,11 +8,12 @@ use serde_json::json;
 
 use crate::cli::{args, say};
 use crate::error::Error;
+use crate::model::{Coverage, Rung};
 use crate::selftest::overlay::Sandbox;
 use crate::sys::epoll::Waiter;
 use crate::sys::fanotify::{Group, Reports};
 use crate::sys::{pidfd, sched};
-use crate::watch::ladder::meaning;
+use crate::watch::ladder::Tried;
 use crate::watch::marks::Marks;
 
 /// Capabilities the watcher uses, and what for.
@@ -32,6 +33,9 @@ const CAPABILITIES: [(Capability, &str); 4] = [
     ),
 ];
 
+/// Rungs, best first.
+const RUNGS: [Rung; 3] = [Rung::Named, Rung::Split, Rung::Plain];
+
 /// One line of the answer.
 struct Answer {
     what: &'static str,
@@ -49,14 +53,57 @@ pub fn run(typed: &args::Options) -> Result<(), Error> {
         .iter()
         .map(|&(capability, what)| held(capability, what))
         .collect();
-    let group = Group::new(Reports::Names);
+    let group = Group::new(Reports::Names).or_else(|_| Group::new(Reports::Descriptors));
     answers.extend(processes(&group));
-    let named = named_marks();
-    answers.push(named_answer(&named));
+    let rungs = Sandbox::enter().map(|sandbox| RUNGS.map(|rung| (rung, mark(&sandbox, rung))));
+    let best = match &rungs {
+        Ok(rungs) => {
+            answers.extend(
+                rungs
+                    .iter()
+                    .map(|(rung, outcome)| rung_answer(*rung, outcome)),
+            );
+            rungs
+                .iter()
+                .find(|(_, outcome)| works(outcome))
+                .map_or(Rung::None, |(rung, _)| *rung)
+        }
+        Err(error) => {
+            answers.push(tried("a throw-away overlay", Err(error)));
+            Rung::None
+        }
+    };
     answers.push(btf());
-    let rung = if named.is_ok() { "named" } else { "none" };
-    show(&answers, rung, typed.json)?;
+    show(&answers, best, typed.json)?;
     group.map(drop).map_err(super::run::refused)
+}
+
+fn works(outcome: &io::Result<Coverage>) -> bool {
+    outcome
+        .as_ref()
+        .is_ok_and(|coverage| coverage.rung != Rung::None)
+}
+
+fn rung_answer(rung: Rung, outcome: &io::Result<Coverage>) -> Answer {
+    let what = match rung {
+        Rung::Named => "rung named: what and who from one event (Linux 6.6)",
+        Rung::Split => "rung split: inotify, descriptors, names in the upper",
+        _ => "rung plain: inotify and descriptors",
+    };
+    let detail = match outcome {
+        Ok(coverage) if coverage.gaps.is_empty() => format!("gives {}", coverage.rung.name()),
+        Ok(coverage) => format!(
+            "gives {}: {}",
+            coverage.rung.name(),
+            coverage.gaps.join("; ")
+        ),
+        Err(error) => error.to_string(),
+    };
+    Answer {
+        what,
+        works: works(outcome),
+        detail,
+    }
 }
 
 /// What there is for naming the writer.
@@ -89,21 +136,6 @@ fn processes(group: &io::Result<Group>) -> Vec<Answer> {
     ));
     let _ = sched::ordinary();
     answers
-}
-
-fn named_answer(named: &io::Result<()>) -> Answer {
-    let what = "named marks on overlay (Linux 6.6)";
-    match named {
-        Ok(()) => tried(what, Ok("accepted")),
-        Err(error) => {
-            let meaning = meaning(error);
-            Answer {
-                what,
-                works: false,
-                detail: format!("{error}: {}; {}", meaning.why, meaning.remedy),
-            }
-        }
-    }
 }
 
 fn btf() -> Answer {
@@ -143,25 +175,28 @@ fn tried(what: &'static str, outcome: Result<&str, &io::Error>) -> Answer {
     }
 }
 
-/// Marks the `etc` of a throw-away overlay the way the watcher would. In a child
-/// process: the sandbox takes a mount namespace of its own.
-fn named_marks() -> io::Result<()> {
-    let sandbox = Sandbox::enter()?;
+/// Marks a throw-away overlay the way the watcher would, on one rung only.
+fn mark(sandbox: &Sandbox, rung: Rung) -> io::Result<Coverage> {
     let waiter = Waiter::new()?;
-    let mut marks = Marks::new(&waiter, 0)?;
-    sandbox
-        .spots()
-        .iter()
-        .try_for_each(|spot| marks.add(sandbox.id(), spot, 0, &waiter).map(drop))
+    let mut marks = Marks::new(0, Some(rung))?;
+    let mut tried = Tried::default();
+    for spot in sandbox.spots() {
+        tried.take(spot.kind, marks.add(sandbox.id(), &spot, 0, &waiter));
+    }
+    Ok(tried.coverage(&[]))
 }
 
-fn show(answers: &[Answer], rung: &str, as_json: bool) -> Result<(), Error> {
+fn show(answers: &[Answer], best: Rung, as_json: bool) -> Result<(), Error> {
+    let rung = best.name();
     if as_json {
         let all: Vec<_> = answers
             .iter()
             .map(|answer| json!({"what": answer.what, "works": answer.works, "detail": answer.detail}))
             .collect();
-        return say(&format!("{}\n", json!({"rung": rung, "answers": all})));
+        return say(&format!(
+            "{}\n",
+            json!({"rung": best.name(), "answers": all})
+        ));
     }
     let mut text = String::new();
     for answer in answers {

@@ -15,7 +15,9 @@ pub fn place(
     host_ns: Option<u64>,
 ) {
     let named = writer.member.as_ref().and_then(|member| member.id.as_ref());
-    let on_host = writer.mount_ns.is_some() && writer.mount_ns == host_ns;
+    // A runtime's copy tool has a mount namespace of its own, but the host's pids.
+    let on_host = (writer.mount_ns.is_some() && writer.mount_ns == host_ns)
+        || (writer.vpid.is_some() && writer.vpid == writer.pid);
     writer.origin = match (named, &container.id) {
         _ if same_root || (writer.mount_ns.is_some() && writer.mount_ns == container_ns) => {
             Origin::Inside

@@ -4,7 +4,8 @@
 //! gathered until the file is closed or renamed into place, or until a deadline
 //! when it is held open or the act has no close. A writer that keeps writing to a
 //! file it holds open is told again at growing intervals, not at every deadline.
-//! Time comes in as a value.
+//! A trigger without a pid (inotify gives none) belongs to whatever is pending, and
+//! waits a little for the one that knows who it was. Time comes in as a value.
 
 use std::time::{Duration, Instant};
 
@@ -49,7 +50,9 @@ impl Settle {
         settle: Duration,
     ) -> Option<Act> {
         let earlier = match &self.pending {
-            Some((act, _)) if act.pid != pid => self.pending.take().map(|(act, _)| act),
+            Some((act, _)) if act.pid.is_some() && pid.is_some() && act.pid != pid => {
+                self.pending.take().map(|(act, _)| act)
+            }
             _ => None,
         };
         let wait = match self.holder {
@@ -69,6 +72,7 @@ impl Settle {
             )
         });
         act.mask |= seen;
+        act.pid = act.pid.or(pid);
         act.triggers += 1;
         earlier
     }
@@ -76,13 +80,13 @@ impl Settle {
     /// The act that is over by now, if one is.
     pub fn release(&mut self, now: Instant, settle: Duration) -> Option<Act> {
         let (act, deadline) = self.pending.as_ref()?;
-        let complete = act.mask & COMPLETE != 0;
+        let complete = act.mask & COMPLETE != 0 && act.pid.is_some();
         if !complete && now < *deadline {
             return None;
         }
         let (mut act, _) = self.pending.take()?;
         let held = self.holder.filter(|(holder, _)| *holder == act.pid);
-        if complete {
+        if act.mask & COMPLETE != 0 {
             act.closing = held.is_some() && act.mask & !mask::CLOSE_WRITE == 0;
             self.holder = None;
         } else if act.mask & (mask::CREATE | mask::MODIFY) != 0 {
@@ -155,6 +159,30 @@ mod tests {
         settle.trigger(start, A, mask::MODIFY, SETTLE);
         let earlier = settle.trigger(start, B, mask::CREATE, SETTLE).unwrap();
         assert_eq!((earlier.pid, earlier.mask), (A, mask::MODIFY));
+    }
+
+    #[test]
+    fn what_happened_and_who_did_it_are_one_act_in_either_order() {
+        for order in [
+            [(None, mask::CREATE), (A, 0)],
+            [(A, 0), (None, mask::CREATE)],
+        ] {
+            let (mut settle, start) = (Settle::default(), Instant::now());
+            for (pid, seen) in order {
+                assert_eq!(settle.trigger(start, pid, seen, SETTLE), None);
+            }
+            let act = settle.release(ms(start, 5), SETTLE).unwrap();
+            assert_eq!((act.pid, act.mask), (A, mask::CREATE));
+        }
+    }
+
+    #[test]
+    fn a_close_without_a_writer_waits_for_one() {
+        let (mut settle, start) = (Settle::default(), Instant::now());
+        settle.trigger(start, None, mask::MODIFY | mask::CLOSE_WRITE, SETTLE);
+        assert_eq!(settle.release(start, SETTLE), None);
+        settle.trigger(ms(start, 1), A, mask::CLOSE_WRITE, SETTLE);
+        assert_eq!(settle.release(ms(start, 1), SETTLE).unwrap().pid, A);
     }
 
     #[test]

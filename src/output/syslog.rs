@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use syslog::{Facility, Formatter3164, Formatter5424, LogFormat, Severity};
+pub use syslog::Facility;
+use syslog::{Formatter3164, Formatter5424, LogFormat, Severity};
 
 use crate::model::Record;
 use crate::output::escape::clip;
@@ -46,6 +47,8 @@ pub enum Payload {
 /// How a record becomes a syslog packet.
 #[derive(Debug, Clone)]
 pub struct Form {
+    /// The facility.
+    pub facility: Facility,
     /// The frame.
     pub frame: Frame,
     /// What follows the sentence.
@@ -94,7 +97,7 @@ impl Form {
     fn classic(&self) -> Formatter3164 {
         let process = IDENTIFIER.to_owned();
         Formatter3164 {
-            facility: Facility::LOG_AUTHPRIV,
+            facility: self.facility,
             hostname: None,
             process,
             pid: self.pid,
@@ -105,7 +108,7 @@ impl Form {
         // "-" is that standard's word for absent; the crate would write "localhost".
         let (hostname, process) = (Some("-".to_owned()), IDENTIFIER.to_owned());
         Formatter5424 {
-            facility: Facility::LOG_AUTHPRIV,
+            facility: self.facility,
             hostname,
             process,
             pid: self.pid,

@@ -113,15 +113,7 @@ impl Sandbox {
             .iter()
             .find(|mount| mount.mountpoint == merged)
             .and_then(|mount| HostMount::find(&merged, mount.mount));
-        spots(
-            &Reach {
-                host,
-                init: None,
-                init_root: None,
-            },
-            Some(&self.base.join("upper")),
-        )
-        .0
+        spots(&Reach { host, init: None }, Some(&self.base.join("upper"))).0
     }
 }
 

@@ -6,12 +6,15 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::parse::stat::stat;
-use crate::reach::{ProcessKey, mount_ns, read_table};
-use crate::survey::mounts::{OverlayMount, root};
+use crate::parse::cgroup::member;
+use crate::parse::stat::{stat, status};
+use crate::reach::{InitRoot, ProcessKey, mount_ns, read_table};
+use crate::survey::mounts::{RootKey, RootMount, root};
+use crate::sys::pidfd;
 
 /// A process first seen this long ago has the root that it will keep.
 const UNSETTLED: Duration = Duration::from_secs(2);
@@ -24,9 +27,21 @@ pub struct Init {
     /// Its mount namespace.
     pub mount_ns: u64,
     /// What is mounted as its root.
-    pub root: OverlayMount,
-    /// The root is an overlay, mounted whole.
-    pub overlay: bool,
+    pub root: RootMount,
+    /// It is in a pid namespace of its own, or in a container's cgroup: more than a
+    /// service with private mounts.
+    pub contained: bool,
+}
+
+impl Init {
+    /// The way in through it.
+    #[must_use]
+    pub fn way(&self) -> InitRoot {
+        InitRoot {
+            key: self.key,
+            mount: self.root.mount,
+        }
+    }
 }
 
 /// What a scan remembers, so that the next one reads only what is new.
@@ -45,25 +60,25 @@ struct Read {
 }
 
 impl Inits {
-    /// Scans `proc_root` and gives the oldest process for each root device seen
+    /// Scans `proc_root` and gives the oldest process for each root filesystem seen
     /// in a namespace other than `host_ns`.
-    pub fn scan(&mut self, proc_root: &Path, host_ns: u64) -> HashMap<(u32, u32), Init> {
+    pub fn scan(&mut self, proc_root: &Path, host_ns: u64) -> HashMap<RootKey, Init> {
         let oldest = oldest_by_namespace(proc_root, host_ns);
         self.known
             .retain(|namespace, read| oldest.get(namespace) == Some(&read.init.key));
         for (&namespace, &key) in &oldest {
             self.read(proc_root, namespace, key);
         }
-        let mut by_device: HashMap<(u32, u32), Init> = HashMap::new();
+        let mut by_root: HashMap<RootKey, Init> = HashMap::new();
         for Read { init, .. } in self.known.values() {
-            let slot = by_device
-                .entry(init.root.device)
+            let slot = by_root
+                .entry(init.root.key.clone())
                 .or_insert_with(|| init.clone());
             if init.key.age() < slot.key.age() {
                 slot.clone_from(init);
             }
         }
-        by_device
+        by_root
     }
 
     /// Reads a table, again while it may still change: a runtime's init has its
@@ -76,7 +91,7 @@ impl Inits {
         };
         let settled = first.elapsed() > UNSETTLED;
         if let Some(init) = read_init(proc_root, namespace, key) {
-            let settled = settled && init.overlay;
+            let settled = settled && init.root.is_overlay();
             self.known.insert(
                 namespace,
                 Read {
@@ -124,14 +139,26 @@ fn oldest_by_namespace(proc_root: &Path, host_ns: u64) -> HashMap<u64, ProcessKe
     oldest
 }
 
+/// Which root filesystem a process has as its root; the pidfd confirms whose answer
+/// it was.
+#[must_use]
+pub fn root_of(pid: i32, pidfd: &OwnedFd) -> Option<RootKey> {
+    let table = read_table(Path::new(&format!("/proc/{pid}/mountinfo"))).ok()?;
+    let key = root(&table)?.key;
+    pidfd::exists(pidfd.as_fd()).then_some(key)
+}
+
 fn read_init(proc_root: &Path, namespace: u64, key: ProcessKey) -> Option<Init> {
-    let table = read_table(&proc_root.join(key.pid.to_string()).join("mountinfo")).ok()?;
-    let (overlay, root) = root(&table)?;
+    let home = proc_root.join(key.pid.to_string());
+    let root = root(&read_table(&home.join("mountinfo")).ok()?)?;
+    let text = |name: &str| fs::read(home.join(name)).unwrap_or_default();
+    let contained = status(&text("status")).ns_pids.len() > 1
+        || member(&text("cgroup")).is_some_and(|member| member.id.is_some());
     Some(Init {
         key,
         mount_ns: namespace,
         root,
-        overlay,
+        contained,
     })
 }
 
@@ -162,8 +189,8 @@ mod tests {
         process(dir.path(), 20, 1, 10, OVERLAY);
         let found = Inits::default().scan(dir.path(), 1);
         assert_eq!(found.len(), 1);
-        let init = &found[&(0, 39)];
-        assert_eq!((init.key.pid, init.overlay), (50, true));
+        let init = found.values().next().unwrap();
+        assert_eq!((init.key.pid, init.root.is_overlay()), (50, true));
     }
 
     #[test]
@@ -189,9 +216,13 @@ mod tests {
             "9 1 8:1 / / rw - ext4 /dev/sda rw\n",
         );
         let mut inits = Inits::default();
-        assert!(!inits.scan(dir.path(), 1)[&(8, 1)].overlay);
+        let mut overlays = || {
+            let found = inits.scan(dir.path(), 1).into_values();
+            found.filter(|init| init.root.is_overlay()).count()
+        };
+        assert_eq!(overlays(), 0);
         fs::write(dir.path().join("50/mountinfo"), OVERLAY).unwrap();
-        assert!(inits.scan(dir.path(), 1)[&(0, 39)].overlay);
+        assert_eq!(overlays(), 1);
     }
 
     #[test]
@@ -208,7 +239,7 @@ mod tests {
             );
         }
         let found = Inits::default().scan(dir.path(), 1);
-        assert_eq!(found[&(0, 39)].key.pid, 50);
+        assert_eq!(found.values().next().unwrap().key.pid, 50);
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [Self::Etc, Self::Root, Self::Chain, Self::File, Self::Upper];
+
     /// The word that leaves it out.
     #[must_use]
     pub fn name(self) -> &'static str {

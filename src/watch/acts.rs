@@ -1,12 +1,15 @@
 //! From triggers to jobs: gather, resolve the writer, hand on what is over. What
 //! the examiner has no room for is owed, folded and counted, never dropped.
 
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Sender, TrySendError};
 
 use crate::model::{Detection, RootfsId};
+use crate::reach::mount_ns;
 use crate::watch::jobs::{Acted, Job};
 use crate::watch::lane::Trigger;
 use crate::watch::run::Watch;
@@ -25,12 +28,13 @@ impl Watch {
             return;
         };
         if !trigger.leaf {
-            // A directory on the way moved: find the way anew, and look.
-            if watched.asks() {
+            // A directory on the way moved, or was copied up: find the way anew.
+            if watched.asks(Instant::now()) {
                 self.surveyor.ask(Ask::Again(trigger.rootfs));
             }
-            self.look(trigger.rootfs, Detection::Event);
-            return;
+            if !trigger.upper {
+                return self.look(trigger.rootfs, Detection::Event);
+            }
         }
         let who = (trigger.pid, trigger.pidfd.as_ref());
         let earlier = watched.trigger(&self.boot, who, trigger.mask, self.options.settle);
@@ -39,6 +43,25 @@ impl Watch {
         }
         if let Some(earlier) = earlier {
             self.hand_on(trigger.rootfs, earlier);
+        }
+    }
+
+    /// A write of a file with the right name, placed by its writer's mount namespace.
+    pub(super) fn unplaced(&mut self, (pid, pidfd, mask): (i32, Option<OwnedFd>, u64)) {
+        let Some(namespace) = mount_ns(Path::new(&format!("/proc/{pid}/ns/mnt"))) else {
+            return;
+        };
+        let home =
+            |(_, watched): &(&RootfsId, &Watched)| watched.subject.mount_ns == Some(namespace);
+        if let Some((&rootfs, _)) = self.watched.iter().find(home) {
+            self.trigger(&Trigger {
+                rootfs,
+                leaf: true,
+                upper: false,
+                mask,
+                pid,
+                pidfd,
+            });
         }
     }
 

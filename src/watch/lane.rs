@@ -1,17 +1,28 @@
-//! One group and what is marked in it.
+//! Lanes: one queue of events each, and the book of what its marks are for.
+//!
+//! `keyed` lanes are fanotify groups that report handles; they tell who and what at
+//! once. Where a kernel refuses those, `notify` (inotify) tells what happened to a
+//! name, and `opened` (a fanotify group that reports descriptors) who wrote.
 
-use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::model::RootfsId;
 use crate::parse::fanotify::Stop;
-use crate::survey::spots::{Kind, Spot};
-use crate::sys::fanotify::{Group, Reports, mask};
-use crate::sys::handle::HandleKey;
+use crate::survey::spots::Kind;
+use crate::sys::fanotify::mask;
+
+pub mod keyed;
+pub mod notify;
+pub mod opened;
+
+use self::keyed::Keyed;
+use self::notify::Notify;
+use self::opened::Opened;
 
 /// What a directory tells about itself.
 const SELF_EVENTS: u64 = mask::DELETE_SELF | mask::MOVE_SELF;
+
 /// A name in a marked directory, or a marked file, that matters to a root filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watch {
@@ -27,12 +38,62 @@ pub struct Watch {
     pub round: u64,
 }
 
-/// An object under its key.
+/// A marked object and whom it concerns.
 #[derive(Debug)]
 struct Marked {
     /// Device and inode number: the object itself, whatever its key.
     object: (u64, u64),
     watches: Vec<Watch>,
+}
+
+impl Marked {
+    fn new(object: (u64, u64)) -> Self {
+        Self {
+            object,
+            watches: Vec::new(),
+        }
+    }
+
+    fn note(&mut self, watch: Watch) {
+        let same = |known: &&mut Watch| {
+            (known.rootfs, &known.name, known.leaf) == (watch.rootfs, &watch.name, watch.leaf)
+        };
+        match self.watches.iter_mut().find(same) {
+            Some(known) => known.round = watch.round,
+            None => self.watches.push(watch),
+        }
+    }
+
+    /// Keeps what `keep` wants; whether anything is left.
+    fn retain(&mut self, keep: &impl Fn(&Watch) -> bool) -> bool {
+        self.watches.retain(keep);
+        !self.watches.is_empty()
+    }
+
+    /// Triggers for all whom an event on `name` concerns. A pidfd goes to the first;
+    /// nearly always there is one.
+    fn trigger(
+        &self,
+        name: &[u8],
+        mask: u64,
+        (pid, mut pidfd): (i32, Option<OwnedFd>),
+        into: &mut Vec<Trigger>,
+    ) {
+        for watch in self
+            .watches
+            .iter()
+            .filter(|watch| watch.concerns(name, mask))
+        {
+            into.push(Trigger {
+                rootfs: watch.rootfs,
+                leaf: watch.leaf && name == watch.name,
+                upper: watch.kind == Kind::Upper,
+                mask: watch.believed(mask),
+                pid,
+                pidfd: pidfd.take(),
+            });
+        }
+    }
 }
 
 /// An event that concerns a root filesystem.
@@ -42,6 +103,8 @@ pub struct Trigger {
     pub rootfs: RootfsId,
     /// It is about the file's own name; else about a directory on the way to it.
     pub leaf: bool,
+    /// It comes from the writable layer.
+    pub upper: bool,
     /// `FAN_*` bits.
     pub mask: u64,
     /// Pid of the writer; 0 when the kernel could not give one.
@@ -62,103 +125,42 @@ pub struct Reading {
     /// Events about files under a key that nobody knows: a copy-up between
     /// filesystems gives a file another one.
     pub strangers: bool,
+    /// Writes to a file of the right name whose root filesystem the lane cannot tell:
+    /// pid and pidfd of the writer, and the bits.
+    pub unplaced: Vec<(i32, Option<OwnedFd>, u64)>,
     /// The buffer could not be understood to its end; why.
     pub broken: Option<Stop>,
 }
 
-/// A group and its book.
+/// A queue of events and its book.
 #[derive(Debug)]
-pub struct Lane {
-    group: Group,
-    reports: Reports,
-    book: HashMap<Vec<u8>, Marked>,
-    exclusive: bool,
+pub enum Lane {
+    /// Handles: who and what.
+    Keyed(Keyed),
+    /// inotify: what.
+    Notify(Notify),
+    /// Descriptors: who.
+    Opened(Opened),
 }
 
 impl Lane {
-    /// An empty lane; an exclusive one takes a single superblock.
-    #[must_use]
-    pub fn new(group: Group, reports: Reports, exclusive: bool) -> Self {
-        Self {
-            group,
-            reports,
-            book: HashMap::new(),
-            exclusive,
-        }
-    }
-
-    /// Events carry pidfds.
-    #[must_use]
-    pub fn has_pidfds(&self) -> bool {
-        self.group.has_pidfds()
-    }
-
     /// Number of marked objects.
     #[must_use]
     pub fn marked(&self) -> usize {
-        self.book.len()
-    }
-
-    /// The object can be marked here and its events told from all others.
-    #[must_use]
-    pub fn takes(&self, reports: Reports, key: &HandleKey, object: (u64, u64)) -> bool {
-        if self.reports != reports {
-            return false;
-        }
-        match self.book.get(key.bytes()) {
-            Some(marked) => marked.object == object,
-            // All objects of one superblock fit into its group.
-            None if self.exclusive => self.book.values().any(|marked| marked.object.0 == object.0),
-            None => !key.has_null_fsid(),
-        }
-    }
-
-    /// Sets the mark.
-    ///
-    /// # Errors
-    /// The errno of fanotify_mark(2).
-    pub fn mark(&self, spot: &Spot, events: u64) -> io::Result<()> {
-        match self.reports {
-            Reports::Names => self.group.mark_dir(spot.fd.as_fd(), events),
-            _ => self.group.mark_object(spot.fd.as_fd(), events),
-        }
-    }
-
-    /// Notes what a mark is for; tells whether that is new.
-    pub fn note(&mut self, key: HandleKey, object: (u64, u64), watch: Watch) -> bool {
-        let empty = || Marked {
-            object,
-            watches: Vec::new(),
-        };
-        let marked = self.book.entry(key.into_bytes()).or_insert_with(empty);
-        let same = |known: &&mut Watch| {
-            (known.rootfs, &known.name, known.leaf) == (watch.rootfs, &watch.name, watch.leaf)
-        };
-        match marked.watches.iter_mut().find(same) {
-            Some(known) => {
-                known.round = watch.round;
-                false
-            }
-            None => {
-                marked.watches.push(watch);
-                true
-            }
+        match self {
+            Self::Keyed(lane) => lane.marked(),
+            Self::Notify(lane) => lane.marked(),
+            // What is marked there is in a notify lane, too.
+            Self::Opened(_) => 0,
         }
     }
 
     /// Keeps of the book what `keep` wants.
-    pub fn retain(&mut self, keep: impl Fn(&Watch) -> bool) {
-        self.book.retain(|_, marked| {
-            marked.watches.retain(&keep);
-            !marked.watches.is_empty()
-        });
-    }
-
-    /// Takes the kernel's mark off an object that is not in the book.
-    pub fn unmark(&mut self, key: &HandleKey, spot: &Spot, events: u64) {
-        if self.reports == Reports::Names && !self.book.contains_key(key.bytes()) {
-            // No mark there is as good as one taken off.
-            let _ = self.group.unmark_dir(spot.fd.as_fd(), events);
+    pub fn retain(&mut self, keep: &impl Fn(&Watch) -> bool) {
+        match self {
+            Self::Keyed(lane) => lane.retain(keep),
+            Self::Notify(lane) => lane.retain(keep),
+            Self::Opened(lane) => lane.retain(keep),
         }
     }
 
@@ -167,46 +169,21 @@ impl Lane {
     /// # Errors
     /// The errno of read(2).
     pub fn read(&mut self, own_pid: i32) -> io::Result<Reading> {
-        let batch = self.group.read()?;
-        let mut reading = Reading {
-            events: batch.events.len(),
-            broken: (batch.stop != Stop::End).then_some(batch.stop),
-            ..Reading::default()
-        };
-        for event in batch.events {
-            reading.overflow |= event.mask & mask::OVERFLOW != 0;
-            let Some(place) = event.place.filter(|_| event.pid != own_pid) else {
-                continue;
-            };
-            let Some(marked) = self.book.get(place.key) else {
-                reading.strangers |= self.reports == Reports::Objects;
-                continue;
-            };
-            // A pidfd goes to the first root filesystem concerned; nearly always there is one.
-            let mut pidfd = event.pidfd;
-            for watch in marked
-                .watches
-                .iter()
-                .filter(|watch| watch.concerns(place.name, event.mask))
-            {
-                let (mask, pid, pidfd) = (watch.believed(event.mask), event.pid, pidfd.take());
-                let leaf = watch.leaf && place.name == watch.name;
-                reading.triggers.push(Trigger {
-                    rootfs: watch.rootfs,
-                    leaf,
-                    mask,
-                    pid,
-                    pidfd,
-                });
-            }
+        match self {
+            Self::Keyed(lane) => lane.read(own_pid),
+            Self::Notify(lane) => lane.read(),
+            Self::Opened(lane) => lane.read(own_pid),
         }
-        Ok(reading)
     }
 }
 
 impl AsFd for Lane {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.group.as_fd()
+        match self {
+            Self::Keyed(lane) => lane.as_fd(),
+            Self::Notify(lane) => lane.as_fd(),
+            Self::Opened(lane) => lane.as_fd(),
+        }
     }
 }
 

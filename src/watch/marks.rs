@@ -1,28 +1,34 @@
-//! The book of marks: which object, under which key, stands for which root
-//! filesystem and which name in it.
+//! The book of marks: which object stands for which root filesystem, on the best
+//! rung its kernel and filesystem allow.
 //!
 //! Containers of one image report the same directory handle; the fsid tells them
 //! apart, and on some hosts not even that. Events of two different objects with
 //! one key could not be told apart in one group, so the second goes into a group
-//! of its own: a lane. A filesystem without an id gets a lane to itself. Files are
-//! marked in lanes that report the object, directories in lanes that report names.
+//! of its own: a lane. A filesystem without an id gets a lane to itself.
+//!
+//! The rung is found by trying: a refused named mark leads to inotify for what
+//! happened and to a descriptor group for who wrote. The writable layer lies on a
+//! filesystem of its own, which may take named marks where overlay does not.
 
 use std::io;
 use std::os::fd::AsFd;
 
 use nix::sys::stat::fstat;
 
-use crate::model::RootfsId;
+use crate::model::{RootfsId, Rung};
 use crate::survey::spots::{Kind, Spot};
 use crate::sys::epoll::{Interest, Waiter};
 use crate::sys::fanotify::{Group, Reports, mask};
 use crate::sys::handle::HandleKey;
+use crate::watch::lane::keyed::Keyed;
+use crate::watch::lane::notify::Notify;
+use crate::watch::lane::opened::Opened;
 use crate::watch::lane::{Lane, Reading, Watch};
 
 /// Groups used at most; the kernel's own limit is 128 per user.
 const MAX_LANES: usize = 100;
 
-/// What is asked of a marked directory. Opening is not: it is no change.
+/// What is asked of a directory. Opening is not: it is no change.
 const OF_DIRECTORY: u64 = mask::CREATE
     | mask::DELETE
     | mask::MOVED_FROM
@@ -34,7 +40,7 @@ const OF_DIRECTORY: u64 = mask::CREATE
     | mask::MOVE_SELF
     | mask::ONDIR
     | mask::ON_CHILD;
-/// What is asked of a marked file.
+/// What is asked of a file.
 const OF_FILE: u64 = mask::MODIFY | mask::CLOSE_WRITE | mask::ATTRIB;
 
 /// All marks.
@@ -43,51 +49,41 @@ pub struct Marks {
     lanes: Vec<Lane>,
     first_token: u64,
     own_pid: i32,
+    forced: Option<Rung>,
     dropped: Option<Kind>,
 }
 
 impl Marks {
-    /// The first lane. `first_token` and those after it are the lanes' tokens in
-    /// the waiter.
+    /// No mark yet. `first_token` and those after it are the lanes' tokens in the
+    /// waiter; `forced` keeps everything to one rung.
     ///
     /// # Errors
-    /// As `Group::new`: `EPERM` without the capability, `EINVAL` on kernels that
-    /// report no names.
-    pub fn new(waiter: &Waiter, first_token: u64) -> io::Result<Self> {
+    /// `EPERM` without the capability, `ENOSYS` without fanotify: no rung works.
+    pub fn new(first_token: u64, forced: Option<Rung>) -> io::Result<Self> {
+        // The least that every rung needs, tried once so that what is missing is
+        // told at start.
+        Group::new(Reports::Descriptors)?;
         let own_pid = nix::unistd::getpid().as_raw();
-        let mut marks = Self {
+        Ok(Self {
             lanes: Vec::new(),
             first_token,
             own_pid,
+            forced,
             dropped: dropped(),
-        };
-        marks.open_lane(waiter, Reports::Names, false)?;
-        Ok(marks)
-    }
-
-    fn open_lane(
-        &mut self,
-        waiter: &Waiter,
-        reports: Reports,
-        exclusive: bool,
-    ) -> io::Result<usize> {
-        if self.lanes.len() >= MAX_LANES {
-            return Err(io::Error::from_raw_os_error(libc::EMFILE));
-        }
-        let index = self.lanes.len();
-        let group = Group::new(reports)?;
-        waiter.add(&group, Interest::Readable, self.first_token + index as u64)?;
-        self.lanes.push(Lane::new(group, reports, exclusive));
-        Ok(index)
+        })
     }
 
     /// Events carry pidfds.
     #[must_use]
     pub fn has_pidfds(&self) -> bool {
-        self.lanes.first().is_some_and(Lane::has_pidfds)
+        self.lanes.iter().any(|lane| match lane {
+            Lane::Keyed(lane) => lane.has_pidfds(),
+            Lane::Opened(lane) => lane.has_pidfds(),
+            Lane::Notify(_) => false,
+        })
     }
 
-    /// Number of groups in use.
+    /// Number of queues in use.
     #[must_use]
     pub fn lanes(&self) -> usize {
         self.lanes.len()
@@ -105,40 +101,18 @@ impl Marks {
         self.len() == 0
     }
 
-    /// Marks a spot of a root filesystem; tells whether it was not marked before. Marking twice does no harm; `round` tells
-    /// this sighting from earlier ones, see `prune`.
+    /// Marks a spot of a root filesystem, and says on which rung. Marking twice does
+    /// no harm; `round` tells this sighting from earlier ones, see `prune`.
     ///
     /// # Errors
-    /// The errno with which the kernel refused; the ladder decides what it means.
+    /// The errno with which the last rung was refused; `ladder` knows its meaning.
     pub fn add(
         &mut self,
         rootfs: RootfsId,
         spot: &Spot,
         round: u64,
         waiter: &Waiter,
-    ) -> io::Result<bool> {
-        if self.dropped == Some(spot.kind) {
-            return Ok(false);
-        }
-        let key = HandleKey::of(spot.fd.as_fd())?;
-        let stat = fstat(&spot.fd)?;
-        let object = (stat.st_dev, stat.st_ino);
-        let (reports, events) = match spot.kind {
-            Kind::File => (Reports::Objects, OF_FILE),
-            _ => (Reports::Names, OF_DIRECTORY),
-        };
-        let index = match self
-            .lanes
-            .iter()
-            .position(|lane| lane.takes(reports, &key, object))
-        {
-            Some(index) => index,
-            None => self.open_lane(waiter, reports, key.has_null_fsid())?,
-        };
-        let Some(lane) = self.lanes.get_mut(index) else {
-            return Err(io::Error::from_raw_os_error(libc::EMFILE));
-        };
-        lane.mark(spot, events)?;
+    ) -> io::Result<Rung> {
         let watch = Watch {
             rootfs,
             name: spot.name.clone(),
@@ -146,24 +120,119 @@ impl Marks {
             kind: spot.kind,
             round,
         };
-        Ok(lane.note(key, object, watch))
+        if self.dropped == Some(spot.kind) {
+            return Ok(self.forced.unwrap_or(Rung::Named));
+        }
+        let stat = fstat(&spot.fd)?;
+        let object = (stat.st_dev, stat.st_ino);
+        let named = match (spot.kind, self.forced) {
+            (Kind::Upper, Some(Rung::Plain)) => return Ok(Rung::Plain),
+            (Kind::Upper, _) | (_, None | Some(Rung::Named)) => {
+                Some(self.add_keyed(spot, object, watch.clone(), waiter))
+            }
+            _ => None,
+        };
+        match named {
+            Some(Ok(())) => Ok(Rung::Named),
+            Some(Err(error)) if spot.kind == Kind::Upper || !leads_down(&error, self.forced) => {
+                Err(error)
+            }
+            _ => self
+                .add_split(spot, object, watch, waiter)
+                .map(|()| Rung::Split),
+        }
+    }
+
+    fn add_keyed(
+        &mut self,
+        spot: &Spot,
+        object: (u64, u64),
+        watch: Watch,
+        waiter: &Waiter,
+    ) -> io::Result<()> {
+        let key = HandleKey::of(spot.fd.as_fd())?;
+        let (reports, events) = match spot.kind {
+            Kind::File => (Reports::Objects, OF_FILE),
+            _ => (Reports::Names, OF_DIRECTORY),
+        };
+        let takes =
+            |lane: &Lane| matches!(lane, Lane::Keyed(lane) if lane.takes(reports, &key, object));
+        let exclusive = key.has_null_fsid();
+        let index = self.lane(waiter, takes, || {
+            Ok(Lane::Keyed(Keyed::new(
+                Group::new(reports)?,
+                reports,
+                exclusive,
+            )))
+        })?;
+        match self.lanes.get_mut(index) {
+            Some(Lane::Keyed(lane)) => lane.add(spot, events, (key, object), watch),
+            _ => Err(io::Error::from_raw_os_error(libc::EMFILE)),
+        }
+    }
+
+    /// What happened by inotify; who wrote by descriptors, where the object can be
+    /// written to or holds the file.
+    fn add_split(
+        &mut self,
+        spot: &Spot,
+        object: (u64, u64),
+        watch: Watch,
+        waiter: &Waiter,
+    ) -> io::Result<()> {
+        let is_notify = |lane: &Lane| matches!(lane, Lane::Notify(_));
+        let index = self.lane(waiter, is_notify, || Ok(Lane::Notify(Notify::new()?)))?;
+        if let Some(Lane::Notify(lane)) = self.lanes.get_mut(index) {
+            lane.add(spot, object, watch.clone())?;
+        }
+        if spot.kind == Kind::Root || !spot.leaf {
+            return Ok(());
+        }
+        let is_opened = |lane: &Lane| matches!(lane, Lane::Opened(_));
+        let index = self.lane(waiter, is_opened, || {
+            Ok(Lane::Opened(Opened::new(Group::new(Reports::Descriptors)?)))
+        })?;
+        match self.lanes.get_mut(index) {
+            Some(Lane::Opened(lane)) => lane.add(spot, object, watch),
+            _ => Ok(()),
+        }
+    }
+
+    /// The first lane that fits, or a fresh one.
+    fn lane(
+        &mut self,
+        waiter: &Waiter,
+        fits: impl Fn(&Lane) -> bool,
+        fresh: impl FnOnce() -> io::Result<Lane>,
+    ) -> io::Result<usize> {
+        if let Some(index) = self.lanes.iter().position(fits) {
+            return Ok(index);
+        }
+        let index = self.lanes.len();
+        if index >= MAX_LANES {
+            return Err(io::Error::from_raw_os_error(libc::EMFILE));
+        }
+        let lane = fresh()?;
+        waiter.add(&lane, Interest::Readable, self.first_token + index as u64)?;
+        self.lanes.push(lane);
+        Ok(index)
     }
 
     /// Forgets what an earlier round of sighting marked for a root filesystem and
     /// this one did not: it is not on the way any more.
     pub fn prune(&mut self, rootfs: RootfsId, round: u64) {
-        self.retain(|watch| watch.rootfs != rootfs || watch.round == round);
+        self.retain(&|watch: &Watch| watch.rootfs != rootfs || watch.round == round);
     }
 
     /// Forgets a root filesystem. The kernel's marks went with its superblock; one
     /// that did not gives events under a key that nobody knows.
     pub fn forget(&mut self, rootfs: RootfsId) {
-        self.retain(|watch| watch.rootfs != rootfs);
+        self.retain(&|watch: &Watch| watch.rootfs != rootfs);
     }
 
-    fn retain(&mut self, keep: impl Fn(&Watch) -> bool) {
+    fn retain(&mut self, keep: &impl Fn(&Watch) -> bool) {
         for lane in &mut self.lanes {
-            lane.retain(&keep);
+            lane.retain(keep);
         }
     }
 
@@ -175,7 +244,9 @@ impl Marks {
                 continue;
             };
             for lane in &mut self.lanes {
-                lane.unmark(&key, spot, OF_DIRECTORY);
+                if let Lane::Keyed(lane) = lane {
+                    lane.unmark(&key, spot, OF_DIRECTORY);
+                }
             }
         }
     }
@@ -192,13 +263,21 @@ impl Marks {
     }
 }
 
+/// A refusal that says "not with names", so the next rung is tried: no file handles,
+/// no fsid, or a kernel without such groups.
+fn leads_down(error: &io::Error, forced: Option<Rung>) -> bool {
+    forced.is_none()
+        && matches!(
+            error.raw_os_error(),
+            Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ENODEV | libc::ENOSYS | libc::EXDEV)
+        )
+}
+
 /// The kind of mark that a test build leaves out, to show what it is for.
 #[cfg(feature = "drop-mark")]
 fn dropped() -> Option<Kind> {
     let word = std::env::var("LDWATCH_DROP_MARK").ok()?;
-    [Kind::Etc, Kind::Root, Kind::Chain, Kind::File, Kind::Upper]
-        .into_iter()
-        .find(|kind| kind.name() == word)
+    Kind::ALL.into_iter().find(|kind| kind.name() == word)
 }
 
 #[cfg(not(feature = "drop-mark"))]

@@ -10,6 +10,7 @@ pub mod marks;
 mod news;
 mod report;
 pub mod run;
+pub mod state;
 pub mod status;
 pub mod surveyor;
 mod tables;

@@ -1,22 +1,28 @@
 //! The survey's answers: mark the new, forget the gone.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
+
+use nix::sys::stat::fstat;
 
 use crate::model::{Container, Detection, Gap, Record, RootfsId, Rung};
 use crate::survey::sight::{News, Sighting};
 use crate::survey::spots::{Kind, Spot};
 use crate::watch::deliver::Delivery;
 use crate::watch::jobs::{Job, Subject};
-use crate::watch::ladder::{coverage, meaning};
+use crate::watch::ladder::{Tried, meaning};
 use crate::watch::run::Watch;
 use crate::watch::surveyor::Ask;
 use crate::watch::watched::Watched;
 
 /// Changes of the state gather this long before the status is written.
 const STATUS_DELAY: Duration = Duration::from_millis(200);
+
+/// Shortest time between two looks at everything.
+const RESCANS: Duration = Duration::from_secs(1);
 
 impl Watch {
     /// Takes all news there is.
@@ -43,29 +49,25 @@ impl Watch {
     fn sighted(&mut self, sighting: Sighting) {
         let id = sighting.id;
         let round = self.watched.get(&id).map_or(0, |watched| watched.round + 1);
-        let mut refused = Vec::new();
-        let mut marked = 0;
-        let mut fresh = false;
+        let way = way(&sighting.spots);
+        let mut tried = Tried::default();
         for spot in &sighting.spots {
-            match self.marks.add(id, spot, round, &self.waiter) {
-                Ok(new) => {
-                    fresh |= new;
-                    marked += usize::from(spot.kind == Kind::Etc);
-                }
-                Err(error) => refused.push((spot.kind, error)),
-            }
+            tried.take(spot.kind, self.marks.add(id, spot, round, &self.waiter));
         }
-        self.marks.prune(id, round);
+        // A way that could not be walked to its end proves nothing of the marks on it.
+        if sighting.trouble.is_empty() && tried.has(Kind::Etc) {
+            self.marks.prune(id, round);
+        }
         let subject = Arc::new(Subject {
             id,
-            coverage: coverage(marked, &refused, &sighting.trouble),
+            coverage: tried.coverage(&sighting.trouble),
             container: sighting.container,
             reach: sighting.reach,
             mount_ns: sighting.mount_ns,
-            device: sighting.device,
+            root: sighting.root,
             upper: sighting.upper,
         });
-        self.tell_refusals(&subject, &refused);
+        self.tell_refusals(&subject, &tried.refused);
         match self.watched.get_mut(&id) {
             Some(watched) => {
                 watched.subject = subject;
@@ -81,7 +83,7 @@ impl Watch {
         if self
             .watched
             .get_mut(&id)
-            .is_some_and(|watched| watched.answered(fresh))
+            .is_some_and(|watched| watched.answered(Instant::now(), way))
         {
             self.surveyor.ask(Ask::Again(id));
         }
@@ -96,8 +98,8 @@ impl Watch {
             .watched
             .get(&subject.id)
             .map(|watched| &watched.subject.coverage);
-        let named = subject.coverage.rung == Rung::Named;
-        if (named && subject.coverage.gaps.is_empty()) || known == Some(&subject.coverage) {
+        let covered = subject.coverage.rung != Rung::None;
+        if (covered && subject.coverage.gaps.is_empty()) || known == Some(&subject.coverage) {
             return;
         }
         let remedy = refused
@@ -109,7 +111,7 @@ impl Watch {
             subject.coverage.gaps.join("; ")
         };
         self.gap(
-            if named {
+            if covered {
                 "partly-covered"
             } else {
                 "not-covered"
@@ -153,6 +155,15 @@ impl Watch {
         self.rescan_soon();
     }
 
+    /// Sight was lost: everything is looked at again, a moment later and once; at
+    /// most once a second, since one container could give reason without end.
+    pub(super) fn rescan_soon(&mut self) {
+        let soon = Instant::now() + Duration::from_millis(50);
+        let next = self.rescanned.map(|last| last + RESCANS);
+        self.rescan
+            .get_or_insert(next.map_or(soon, |next| next.max(soon)));
+    }
+
     /// Tells what was lost since the last look at everything.
     pub(super) fn tell_losses(&mut self) {
         for (reason, (detail, remedy)) in std::mem::take(&mut self.untold) {
@@ -184,4 +195,14 @@ impl Watch {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// A number for what is marked on the ways in: another one, other objects or names.
+fn way(spots: &[Spot]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for spot in spots {
+        let object = fstat(&spot.fd).map(|stat| (stat.st_dev, stat.st_ino)).ok();
+        (spot.kind, object, &spot.name, spot.leaf).hash(&mut hasher);
+    }
+    hasher.finish()
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::model::RootfsId;
 use crate::watch::deliver::Delivery;
 use crate::watch::run::Watch;
-use crate::watch::status::{Covered, Status};
+use crate::watch::status::{Counters, Covered, Status};
 use crate::watch::watched::Watched;
 
 impl Watch {
@@ -44,7 +44,10 @@ impl Watch {
             pidfds: self.marks.has_pidfds(),
             groups: self.marks.lanes(),
             marks: self.marks.len(),
-            counters: self.counters,
+            counters: Counters {
+                state_failures: self.deliverer.state_failures(),
+                ..self.counters
+            },
             containers: all
                 .into_iter()
                 .map(|(_, watched)| covered(watched))

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
-use crate::model::{Detection, RootfsId};
+use crate::model::{Detection, RootfsId, Rung};
 use crate::survey::runtime::Readers;
 use crate::survey::sight::Survey;
 use crate::sys::epoll::{Interest, Waiter, Wake};
@@ -25,6 +25,7 @@ use crate::watch::deliver::{Deliverer, Delivery, Outlet, Word};
 use crate::watch::examiner::Examiner;
 use crate::watch::jobs::Job;
 use crate::watch::marks::Marks;
+use crate::watch::state::Opened;
 use crate::watch::status::Counters;
 use crate::watch::surveyor::{Ask, Surveyor};
 use crate::watch::watched::Watched;
@@ -47,8 +48,6 @@ const JOBS: usize = 4096;
 const READS: usize = 8;
 /// How soon an act that found no room is offered again.
 const RETRY: Duration = Duration::from_millis(5);
-/// Shortest time between two looks at everything.
-const RESCANS: Duration = Duration::from_secs(1);
 /// How long one lane is read in one turn.
 const TURN: Duration = Duration::from_millis(50);
 /// How long the threads may take to end.
@@ -63,10 +62,14 @@ pub struct Options {
     pub sweep: Option<Duration>,
     /// Run under `SCHED_FIFO` when allowed.
     pub realtime: bool,
+    /// The one rung to use; `None`: the best for each root filesystem.
+    pub rung: Option<Rung>,
     /// Bytes of content kept.
     pub quote: usize,
     /// Further directories with runc or crun states.
     pub state_roots: Vec<std::path::PathBuf>,
+    /// Where the last known states are kept, as of the start; `None`: nowhere.
+    pub state_dir: Option<std::path::PathBuf>,
 }
 
 /// Why the loop ended.
@@ -107,8 +110,8 @@ pub struct Watch {
     /// Containers whose mount table is not waited for at the moment.
     pub(super) resting: Vec<RootfsId>,
     next_sweep: Option<Instant>,
-    rescan: Option<Instant>,
-    rescanned: Option<Instant>,
+    pub(super) rescan: Option<Instant>,
+    pub(super) rescanned: Option<Instant>,
     /// Losses of sight since then, by reason: detail and remedy.
     pub(super) untold: BTreeMap<&'static str, (String, &'static str)>,
 }
@@ -120,7 +123,7 @@ impl Watch {
     /// `EPERM`: no `CAP_SYS_ADMIN`; `EINVAL`: this kernel reports no names.
     pub fn new(options: Options, outlet: Box<dyn Outlet>) -> io::Result<Self> {
         let waiter = Waiter::new()?;
-        let marks = Marks::new(&waiter, LANES)?;
+        let marks = Marks::new(LANES, options.rung)?;
         let (stop, reload) = (Arrivals::of_stop()?, Arrivals::of_reload()?);
         let mounts = File::open("/proc/self/mountinfo")?;
         let bell = Arc::new(Wake::new()?);
@@ -129,7 +132,9 @@ impl Watch {
         waiter.add(&mounts, Interest::Priority, MOUNTS)?;
         waiter.add(&*bell, Interest::Readable, BELL)?;
         let boot = Boot::read();
-        let deliverer = Deliverer::start(outlet, Arc::clone(&bell))?;
+        let states = Opened::at(options.state_dir.as_deref());
+        let store = states.store.clone();
+        let deliverer = Deliverer::start(outlet, Arc::clone(&bell), states)?;
         let readers = Readers::new("/".as_ref()).with_state_roots(&options.state_roots);
         let surveyor = Surveyor::start(
             Survey::new(readers, boot.mount_ns.unwrap_or(0)),
@@ -142,6 +147,7 @@ impl Watch {
             Arc::clone(&dropped),
             options.quote,
             boot.mount_ns,
+            store,
             surveyor.asker(),
         );
         let examiner = thread::Builder::new()
@@ -279,6 +285,9 @@ impl Watch {
             for trigger in reading.triggers {
                 self.trigger(&trigger);
             }
+            for write in reading.unplaced {
+                self.unplaced(write);
+            }
             if reading.events == 0 || turn.elapsed() > TURN {
                 return;
             }
@@ -309,15 +318,6 @@ impl Watch {
         for id in all {
             self.look(id, detection);
         }
-    }
-
-    /// Sight was lost: everything is looked at again, a moment later and once; at
-    /// most once a second, since one container could give reason without end.
-    pub(super) fn rescan_soon(&mut self) {
-        let soon = Instant::now() + Duration::from_millis(50);
-        let next = self.rescanned.map(|last| last + RESCANS);
-        self.rescan
-            .get_or_insert(next.map_or(soon, |next| next.max(soon)));
     }
 
     /// Lets the threads finish what is queued, for a bounded time.

@@ -7,18 +7,21 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::judge::settle::{Act, Settle};
 use crate::model::{Detection, Writer, WriterSource};
+use crate::survey::processes::root_of;
 use crate::watch::jobs::{Acted, Subject};
 use crate::watch::tables::Watching;
-use crate::who::process::{Boot, root_device, writer};
+use crate::who::process::{Boot, writer};
 
-/// Whether the survey was asked for the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    No,
-    Once,
-    /// And a reason to ask came after.
-    Again,
+/// A question to the survey for the way.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    at: Instant,
+    /// A reason to ask came after it.
+    again: bool,
 }
+
+/// After this long a question was not heard.
+const UNANSWERED: Duration = Duration::from_secs(1);
 
 /// A watched root filesystem.
 #[derive(Debug)]
@@ -32,7 +35,9 @@ pub struct Watched {
     /// The mount table of its namespace, once the init is known.
     pub table: Option<Watching>,
     settle: Settle,
-    asked: Asked,
+    asked: Option<Asked>,
+    /// What was marked at the last sighting.
+    way: u64,
     /// Who is acting, resolved at the first trigger of the act.
     actor: Option<(Writer, bool)>,
 }
@@ -47,28 +52,36 @@ impl Watched {
             round: 0,
             table: None,
             settle: Settle::default(),
-            asked: Asked::No,
+            asked: None,
+            way: 0,
             actor: None,
         }
     }
 
     /// The way has to be found anew: whether to ask now. One question waits for its
-    /// answer at a time, whatever a container does to the directories on the way.
-    pub fn asks(&mut self) -> bool {
-        let before = self.asked;
-        self.asked = match before {
-            Asked::No => Asked::Once,
-            Asked::Once | Asked::Again => Asked::Again,
-        };
-        before == Asked::No
+    /// answer at a time, whatever a container does to the directories on the way; one
+    /// that nobody answered is asked again.
+    pub fn asks(&mut self, now: Instant) -> bool {
+        let waits = self
+            .asked
+            .filter(|asked| now.saturating_duration_since(asked.at) < UNANSWERED);
+        let at = waits.map_or(now, |asked| asked.at);
+        self.asked = Some(Asked {
+            at,
+            again: waits.is_some(),
+        });
+        waits.is_none()
     }
 
-    /// The answer came: whether to ask once more, since the way changed meanwhile or
-    /// something is marked now that was not (`fresh`): it may have been replaced
-    /// between the walk and the mark.
-    pub fn answered(&mut self, fresh: bool) -> bool {
-        let more = fresh || self.asked == Asked::Again;
-        self.asked = if more { Asked::Once } else { Asked::No };
+    /// The answer came: whether to ask once more, since the way changed meanwhile or is
+    /// another than before: it may have been replaced between the walk and the mark.
+    pub fn answered(&mut self, now: Instant, way: u64) -> bool {
+        let again = self.asked.is_some_and(|asked| asked.again);
+        let more = std::mem::replace(&mut self.way, way) != way || again;
+        self.asked = more.then_some(Asked {
+            at: now,
+            again: false,
+        });
         more
     }
 
@@ -84,23 +97,26 @@ impl Watched {
         let pid = (pid > 0).then_some(pid);
         let earlier = self.settle.trigger(Instant::now(), pid, mask, settle);
         let earlier = earlier.map(|act| self.acted(act));
-        let known = self
-            .actor
-            .as_ref()
-            .is_some_and(|(writer, _)| writer.pid == pid && writer.source != WriterSource::Unknown);
-        if !known {
+        if let Some(pid) = pid
+            && !self.knows(pid)
+        {
             self.actor = Some(self.resolve(boot, pid, pidfd));
         }
         earlier
     }
 
-    fn resolve(&self, boot: &Boot, pid: Option<i32>, pidfd: Option<&OwnedFd>) -> (Writer, bool) {
-        let writer = writer(boot, pid.unwrap_or(0), pidfd);
+    /// The writer was resolved at an earlier trigger of this act.
+    fn knows(&self, pid: i32) -> bool {
+        let known =
+            |writer: &Writer| writer.pid == Some(pid) && writer.source != WriterSource::Unknown;
+        self.actor.as_ref().is_some_and(|(writer, _)| known(writer))
+    }
+
+    fn resolve(&self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> (Writer, bool) {
+        let writer = writer(boot, pid, pidfd);
         // Only a container that no file named needs to know whose root the writer has.
         let same_root = self.subject.container.id.is_none()
-            && pid
-                .zip(pidfd)
-                .is_some_and(|(pid, pidfd)| root_device(pid, pidfd) == Some(self.subject.device));
+            && pidfd.is_some_and(|pidfd| root_of(pid, pidfd).as_ref() == Some(&self.subject.root));
         (writer, same_root)
     }
 
@@ -159,6 +175,7 @@ mod tests {
     use super::*;
     use crate::model::{Container, Coverage, RootfsId, Rung};
     use crate::reach::Reach;
+    use crate::survey::mounts::RootKey;
     use crate::sys::fanotify::mask;
 
     fn watched() -> Watched {
@@ -168,10 +185,12 @@ mod tests {
             reach: Reach {
                 host: None,
                 init: None,
-                init_root: None,
             },
             mount_ns: None,
-            device: (0, 0),
+            root: RootKey {
+                device: (0, 0),
+                directory: Vec::new(),
+            },
             upper: None,
             coverage: Coverage {
                 rung: Rung::Named,
@@ -215,15 +234,14 @@ mod tests {
     #[test]
     fn one_question_waits_at_a_time_and_none_is_forgotten() {
         let mut watched = watched();
-        assert!(watched.asks());
-        assert!(!watched.asks());
-        assert!(watched.answered(false), "a reason came after the question");
-        assert!(!watched.answered(false));
-        assert!(watched.asks());
-        assert!(
-            watched.answered(true),
-            "marked now, perhaps replaced before"
-        );
-        assert!(!watched.answered(false));
+        let now = Instant::now();
+        assert!(watched.answered(now, 1), "it may have been replaced before");
+        assert!(!watched.answered(now, 1));
+        assert!(watched.asks(now));
+        assert!(!watched.asks(now));
+        assert!(watched.answered(now, 1), "a reason came after the question");
+        assert!(!watched.answered(now, 1));
+        assert!(watched.asks(now));
+        assert!(watched.asks(now + UNANSWERED), "nobody answered");
     }
 }

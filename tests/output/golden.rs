@@ -43,6 +43,7 @@ fn an_alert_and_a_gap_for_people() {
 fn an_alert_as_a_classic_syslog_message() {
     let record = with(|_| {});
     let form = Form {
+        facility: ldwatch::output::syslog::Facility::LOG_AUTHPRIV,
         frame: Frame::Rfc3164,
         payload: Payload::Compact,
         cap: CLASSIC_CAP,

@@ -225,7 +225,7 @@ proptest! {
         let record = Record::Finding(Box::new(poisoned));
         let Value::Object(event) = value(&record) else { unreachable!() };
         let cap = if classic { CLASSIC_CAP } else { LOCAL_CAP };
-        let message = Form { frame: Frame::Rfc3164, payload: Payload::Ecs, cap, pid: 1 }.message(&record, &event);
+        let message = Form { facility: ldwatch::output::syslog::Facility::LOG_AUTHPRIV, frame: Frame::Rfc3164, payload: Payload::Ecs, cap, pid: 1 }.message(&record, &event);
         prop_assert!(message.len() <= cap);
         prop_assert!(!message.chars().any(char::is_control));
     }

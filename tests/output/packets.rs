@@ -10,6 +10,7 @@ use super::value;
 
 fn form(frame: Frame, payload: Payload, cap: usize) -> Form {
     Form {
+        facility: ldwatch::output::syslog::Facility::LOG_AUTHPRIV,
         frame,
         payload,
         cap,

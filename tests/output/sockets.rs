@@ -16,6 +16,7 @@ fn sink(path: &Path) -> Syslog {
     Syslog::new(
         path,
         Form {
+            facility: ldwatch::output::syslog::Facility::LOG_AUTHPRIV,
             frame: Frame::Rfc3164,
             payload: Payload::Ecs,
             cap: LOCAL_CAP,

@@ -16,7 +16,6 @@ fn tree() -> Tree {
     let reach = Reach {
         host: HostMount::find(dir.path(), id),
         init: None,
-        init_root: None,
     };
     Tree(dir, reach)
 }

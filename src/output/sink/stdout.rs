@@ -23,6 +23,9 @@ pub struct Stdout {
     /// What is left of a record that was written in part.
     rest: Vec<u8>,
     patience: Duration,
+    /// The reader kept the last record waiting for too long: it is not waited for
+    /// again before it has taken something, or the other sinks would starve.
+    stuck: bool,
 }
 
 impl Stdout {
@@ -35,6 +38,7 @@ impl Stdout {
             buffer: Vec::new(),
             rest: Vec::new(),
             patience: PATIENCE,
+            stuck: false,
         }
     }
 
@@ -54,9 +58,19 @@ impl Stdout {
     }
 
     fn finish_last(&mut self) -> Result<(), SinkError> {
-        let (done, outcome) = patient::write(&mut self.stream, &self.rest, self.patience);
+        let left = self.left();
+        let (done, outcome) = patient::write(&mut self.stream, &self.rest, left);
         self.rest.drain(..done);
+        self.stuck = matches!(outcome, Err(SinkError::Blocked));
         outcome
+    }
+
+    fn left(&self) -> Duration {
+        if self.stuck {
+            Duration::ZERO
+        } else {
+            self.patience
+        }
     }
 }
 
@@ -68,11 +82,13 @@ impl Sink for Stdout {
     fn write(&mut self, message: &Message<'_>) -> Result<(), SinkError> {
         self.finish_last()?;
         self.form.fill(message, &mut self.buffer);
-        let (done, outcome) = patient::write(&mut self.stream, &self.buffer, self.patience);
+        let left = self.left();
+        let (done, outcome) = patient::write(&mut self.stream, &self.buffer, left);
         if done > 0 {
             self.rest
                 .extend_from_slice(self.buffer.get(done..).unwrap_or_default());
         }
+        self.stuck = matches!(outcome, Err(SinkError::Blocked));
         outcome
     }
 }

@@ -1,15 +1,14 @@
 //! The examiner's eyes and mouth: it looks, and it tells what it made of the look.
 
-use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use crate::examine::file::{Look, look};
-use crate::judge::change::change;
-use crate::judge::origin::place;
-use crate::model::{Change, ChangeType, FileView, Finding, Gap, Record, RootfsId};
+use crate::judge::restart::{Past, verdicts};
+use crate::model::{FileView, Gap, Record, RootfsId};
 use crate::watch::deliver::Delivery;
 use crate::watch::examiner::Examiner;
+use crate::watch::examiner::finding::records;
 use crate::watch::jobs::{Acted, Subject};
 
 /// How long a full delivery queue is waited for before a record is given up and counted.
@@ -35,27 +34,33 @@ impl Examiner {
         let known = self.known.entry(subject.id).or_default();
         if known.blind.as_ref() != Some(&reason) {
             known.blind = Some(reason.clone());
-            self.send(Record::Gap(Box::new(Gap {
+            let gap = Gap {
                 at: SystemTime::now(),
                 reason: "not-seen",
                 detail: format!("the file could not be looked at: {reason}"),
                 remedy: "see `ldwatch list`; a container that ended while it was looked at needs nothing",
                 container: Some(subject.container.clone()),
-            })));
+            };
+            self.send(Delivery::Record(Record::Gap(Box::new(gap))), 1);
         }
         None
     }
 
     /// An act of which nothing can be seen: the container is gone, or the file cannot
     /// be looked at. What its events alone prove is told without the file.
-    pub(super) fn tell_unseen(&self, subject: &Subject, acted: &Acted) {
-        let before = self
+    pub(super) fn tell_unseen(&self, subject: &Subject, acted: Acted) {
+        let nothing = Past::default();
+        let past = self
             .known
             .get(&subject.id)
-            .and_then(|known| known.file.clone());
-        let verdicts = change(before.as_ref(), None, acted.mask);
-        for verdict in verdicts.into_iter().filter(|verdict| verdict.alert) {
-            self.tell(subject, acted, verdict, None, before.clone());
+            .map_or(&nothing, |known| &known.past);
+        let mut found = verdicts(past, None, acted.mask);
+        found.retain(|verdict| acted.mask != 0 && verdict.change.alert);
+        let records = records(subject, acted, found, (past, None), self.host_ns);
+        if !records.is_empty() {
+            let count = records.len();
+            let remember = None;
+            self.send(Delivery::Act { records, remember }, count);
         }
     }
 
@@ -65,55 +70,19 @@ impl Examiner {
         }
     }
 
-    pub(super) fn tell(
-        &self,
-        subject: &Subject,
-        acted: &Acted,
-        verdict: Change,
-        after: Option<FileView>,
-        before: Option<FileView>,
-    ) {
-        let mut writer = acted.writer.clone();
-        let mut container = subject.container.clone();
-        if let Some(writer) = &mut writer {
-            place(
-                writer,
-                &mut container,
-                acted.same_root,
-                subject.mount_ns,
-                self.host_ns,
-            );
-        }
-        let rootfs = subject.reach.host_path().map(Path::to_owned);
-        let finding = Finding {
-            at: acted.at,
-            change: verdict,
-            detection: acted.detection,
-            container,
-            rootfs: rootfs.unwrap_or_default(),
-            coverage: subject.coverage.clone(),
-            writer,
-            file: after.filter(|_| verdict.kind != ChangeType::Deletion),
-            before,
-            folded: acted.folded,
-            reasons: Vec::new(),
-            repeat: false,
+    /// Queues a delivery that holds so many records. Waits for room, but for one only
+    /// as long as there is none: with a sink that hangs, each further wait would hold
+    /// up every container's next look.
+    pub(super) fn send(&self, delivery: Delivery, records: usize) {
+        let patience = if self.stuck.get() {
+            Duration::ZERO
+        } else {
+            PATIENCE
         };
-        self.send(Record::Finding(Box::new(finding)));
-    }
-
-    /// Waits for room, but for one record only as long as there is none: with a sink
-    /// that hangs, each further wait would hold up every container's next look.
-    fn send(&self, record: Record) {
-        let record = Delivery::Record(record);
-        let patience = match self.stuck.get() {
-            true => Duration::ZERO,
-            false => PATIENCE,
-        };
-        let failed = self.records.send_timeout(record, patience).is_err();
+        let failed = self.records.send_timeout(delivery, patience).is_err();
         self.stuck.set(failed);
         if failed {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.dropped.fetch_add(records as u64, Ordering::Relaxed);
         }
     }
 }
