@@ -5,7 +5,7 @@
 //! container controls, never parses a mount table, never writes to a sink: those
 //! who do work on threads of their own, and it never waits for them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -49,6 +49,8 @@ const JOBS: usize = 4096;
 const READS: usize = 8;
 /// How soon an act that found no room is offered again.
 const RETRY: Duration = Duration::from_millis(5);
+/// How long one lane is read in one turn.
+const TURN: Duration = Duration::from_millis(50);
 /// How long the threads may take to end.
 const FAREWELL: Duration = Duration::from_millis(1500);
 
@@ -106,10 +108,15 @@ pub struct Watch {
     pub(super) boot: Boot,
     pub(super) acting: Vec<RootfsId>,
     pub(super) owing: bool,
+    /// Jobs that are never folded and found no room yet.
+    pub(super) late: VecDeque<Job>,
     /// Containers whose mount table is not waited for at the moment.
     pub(super) resting: Vec<RootfsId>,
     next_sweep: Option<Instant>,
-    rescan: Option<Instant>,
+    pub(super) rescan: Option<Instant>,
+    pub(super) rescanned: Option<Instant>,
+    /// Losses of sight since then, by reason: detail and remedy.
+    pub(super) untold: BTreeMap<&'static str, (String, &'static str)>,
 }
 
 impl Watch {
@@ -174,8 +181,11 @@ impl Watch {
             boot,
             acting: Vec::new(),
             owing: false,
+            late: VecDeque::new(),
             resting: Vec::new(),
             rescan: None,
+            rescanned: None,
+            untold: BTreeMap::new(),
         })
     }
 
@@ -263,6 +273,7 @@ impl Watch {
     /// Reads a lane, a bounded number of times.
     pub(super) fn events(&mut self, lane: u64) {
         let lane = usize::try_from(lane).unwrap_or(usize::MAX);
+        let turn = Instant::now();
         for _ in 0..READS {
             let reading = match self.marks.read(lane) {
                 Ok(reading) => reading,
@@ -284,17 +295,10 @@ impl Watch {
             for write in reading.unplaced {
                 self.unplaced(write);
             }
-            if reading.events == 0 {
+            if reading.events == 0 || turn.elapsed() > TURN {
                 return;
             }
         }
-    }
-
-    /// Gives the examiner a job that must not be lost or folded.
-    pub(super) fn job(&self, job: Job) {
-        // The examiner takes jobs until it ends; waiting here is bounded by its
-        // own patience with the sinks.
-        let _ = self.jobs.send(job);
     }
 
     /// What is due by the clock.
@@ -303,6 +307,8 @@ impl Watch {
         self.wake_tables(now);
         if self.rescan.is_some_and(|due| due <= now) {
             self.rescan = None;
+            self.rescanned = Some(now);
+            self.tell_losses();
             self.look_at_all(Detection::Scan);
         }
         if self.next_sweep.is_some_and(|due| due <= now) {
@@ -320,12 +326,6 @@ impl Watch {
         for id in all {
             self.look(id, detection);
         }
-    }
-
-    /// Sight was lost: everything is looked at again, a moment later and once.
-    pub(super) fn rescan_soon(&mut self) {
-        self.rescan
-            .get_or_insert(Instant::now() + Duration::from_millis(50));
     }
 
     /// Lets the threads finish what is queued, for a bounded time.
