@@ -51,14 +51,7 @@ impl Watch {
         let id = sighting.id;
         let round = self.watched.get(&id).map_or(0, |watched| watched.round + 1);
         let way = way(&sighting.spots);
-        let mut tried = Tried::default();
-        for spot in &sighting.spots {
-            tried.take(spot.kind, self.marks.add(id, spot, round, &self.waiter));
-        }
-        // A way that could not be walked to its end proves nothing of the marks on it.
-        if sighting.trouble.is_empty() && tried.has(Kind::Etc) {
-            self.marks.prune(id, round);
-        }
+        let tried = self.mark(&sighting, round);
         let subject = Arc::new(Subject {
             id,
             coverage: tried.coverage(&sighting.trouble),
@@ -90,6 +83,19 @@ impl Watch {
         }
         self.status_due
             .get_or_insert_with(|| Instant::now() + STATUS_DELAY);
+    }
+
+    fn mark(&mut self, sighting: &Sighting, round: u64) -> Tried {
+        let mut tried = Tried::default();
+        for spot in &sighting.spots {
+            let outcome = self.marks.add(sighting.id, spot, round, &self.waiter);
+            tried.take(spot.kind, outcome);
+        }
+        // A way that could not be walked to its end proves nothing of the marks on it.
+        if sighting.trouble.is_empty() && tried.has(Kind::Etc) {
+            self.marks.prune(sighting.id, round);
+        }
+        tried
     }
 
     /// A refusal is told when it is new for this root filesystem.

@@ -13,20 +13,17 @@ use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::Sender;
 
 use crate::model::{Detection, RootfsId, Rung};
-use crate::survey::runtime::Readers;
-use crate::survey::sight::Survey;
 use crate::sys::epoll::{Interest, Waiter, Wake};
 use crate::sys::sched;
 use crate::sys::signals::Arrivals;
+use crate::watch::crew::Crew;
 use crate::watch::deliver::{Deliverer, Delivery, Outlet, Word};
-use crate::watch::examiner::Examiner;
 use crate::watch::jobs::Job;
 use crate::watch::marks::Marks;
 use crate::watch::service::Service;
-use crate::watch::state::Opened;
 use crate::watch::status::Counters;
 use crate::watch::surveyor::{Ask, Surveyor};
 use crate::watch::watched::Watched;
@@ -43,8 +40,6 @@ pub(super) const LANES: u64 = 16;
 pub(super) const TABLES: u64 = 1 << 32;
 pub(super) const INITS: u64 = 1 << 48;
 
-/// Jobs that may wait for the examiner; beyond, acts are folded and counted.
-const JOBS: usize = 4096;
 /// Reads of one lane in one turn: the others get theirs, whatever one container does.
 const READS: usize = 8;
 /// How soon an act that found no room is offered again.
@@ -135,27 +130,13 @@ impl Watch {
         waiter.add(&mounts, Interest::Priority, MOUNTS)?;
         waiter.add(&*bell, Interest::Readable, BELL)?;
         let boot = Boot::read();
-        let states = Opened::at(options.state_dir.as_deref());
-        let store = states.store.clone();
-        let deliverer = Deliverer::start(outlet, Arc::clone(&bell), states)?;
-        let readers = Readers::new("/".as_ref()).with_state_roots(&options.state_roots);
-        let surveyor = Surveyor::start(
-            Survey::new(readers, boot.mount_ns.unwrap_or(0)),
-            Arc::clone(&bell),
-        )?;
-        let dropped = Arc::new(AtomicU64::new(0));
-        let (jobs, work) = bounded(JOBS);
-        let examiner = Examiner::new(
-            deliverer.queue.clone(),
-            Arc::clone(&dropped),
-            options.quote,
-            boot.mount_ns,
-            store,
-            surveyor.asker(),
-        );
-        let examiner = thread::Builder::new()
-            .name("examine".to_owned())
-            .spawn(move || examiner.work(&work))?;
+        let Crew {
+            surveyor,
+            deliverer,
+            examiner,
+            jobs,
+            dropped,
+        } = Crew::start(&options, outlet, &boot, &bell)?;
         let now = Instant::now();
         Ok(Self {
             next_sweep: options.sweep.map(|sweep| now + sweep),

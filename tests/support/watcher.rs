@@ -109,7 +109,7 @@ impl Watcher {
             .spawn()
             .expect("ldwatch starts");
         let said = Shared::default();
-        read_log(child.stderr.take().expect("a pipe"), Arc::clone(&said));
+        read_log(child.stderr.take().unwrap(), Arc::clone(&said));
         Self {
             child,
             said,
