@@ -16,11 +16,13 @@ use nix::sys::stat::Mode;
 use procfs::process::Process;
 
 use crate::parse::fstype::is_trusted;
-use crate::parse::mountinfo::by_id;
+use crate::parse::mountinfo::{Mount, by_id, mounts};
 use crate::parse::stat::stat;
-use crate::sys::file::unique_mount_id;
+use crate::sys::file::{is_mount_root, unique_mount_id};
 use crate::sys::walk::{Walk, mount_id, open_dir, walk};
 
+/// The host's mount table.
+const HOST_TABLE: &str = "/proc/self/mountinfo";
 /// Largest mount table read for a trust question.
 const MAX_TABLE: u64 = 64 * 1024 * 1024;
 /// Largest `stat` line.
@@ -36,6 +38,15 @@ pub struct ProcessKey {
     pub pid: i32,
     /// Start time in clock ticks since boot.
     pub start_ticks: u64,
+}
+
+impl ProcessKey {
+    /// Orders by age. Start ticks tie within one tick (10 ms); the lower pid is
+    /// then the elder.
+    #[must_use]
+    pub fn age(&self) -> (u64, i32) {
+        (self.start_ticks, self.pid)
+    }
 }
 
 /// A mount of the host's namespace, named so that a later one on the same path is
@@ -107,13 +118,22 @@ impl Reach {
     /// # Errors
     /// The errno of the last way tried, or "another mount is there now".
     pub fn open(&self) -> io::Result<Root> {
-        let through_init = self.init.map(open_init);
+        let through_init = self.open_init();
         match (through_init, &self.host) {
             (Some(Ok(root)), _) => Ok(root),
             (_, Some(mount)) => open_host(mount),
             (Some(Err(error)), None) => Err(error),
             (None, None) => Err(io::Error::from(io::ErrorKind::NotFound)),
         }
+    }
+
+    /// Opens the root through the init alone, when one is known.
+    ///
+    /// # Errors
+    /// `NotFound` when the init is gone; another kind when it left its root.
+    #[must_use]
+    pub fn open_init(&self) -> Option<io::Result<Root>> {
+        self.init.map(open_init)
     }
 
     /// The path of the root on the host, where the host sees it.
@@ -137,7 +157,7 @@ impl Reach {
 fn open_host(mount: &HostMount) -> io::Result<Root> {
     Ok(Root {
         fd: mount.open()?,
-        table: PathBuf::from("/proc/self/mountinfo"),
+        table: PathBuf::from(HOST_TABLE),
     })
 }
 
@@ -147,14 +167,11 @@ fn open_init(InitRoot { key, mount }: InitRoot) -> io::Result<Root> {
     // the kernel holds, no path is walked.
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let fd = open(&path, flags, Mode::empty())?;
+    if mount_id(fd.as_fd())? != mount || is_mount_root(fd.as_fd()) == Some(false) {
+        return Err(io::Error::other("the container's init left its root"));
+    }
     // Checked afterwards: a process that is still the one meant was it then, too.
     pinned(key)?;
-    if mount_id(fd.as_fd())? != mount {
-        return Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            "the init has another root now",
-        ));
-    }
     Ok(Root {
         fd,
         table: PathBuf::from(format!("/proc/{}/mountinfo", key.pid)),
@@ -198,9 +215,12 @@ impl Root {
     /// As `sys::walk::walk`.
     pub fn walk(&self, path: &[u8]) -> io::Result<Walk> {
         let mut table: Option<Vec<u8>> = None;
+        let root = mount_id(self.fd.as_fd())?;
         walk(self.fd.as_fd(), path, &mut |mount| {
             let text = table.get_or_insert_with(|| read_table(&self.table).unwrap_or_default());
-            by_id(text, mount).is_some_and(|mount| is_trusted(mount.fstype))
+            answers(text, mount, root, &|| {
+                read_table(HOST_TABLE.as_ref()).unwrap_or_default()
+            })
         })
     }
 
@@ -219,6 +239,20 @@ impl Root {
             |mount| String::from_utf8_lossy(mount.fstype).into_owned(),
         )
     }
+}
+
+/// The mount answers by itself. An overlay answers as its layers do, and a container
+/// may put one over a FUSE of its own: only the root's own and those that the host
+/// mounted are trusted.
+fn answers(table: &[u8], mount: u64, root: u64, host: &dyn Fn() -> Vec<u8>) -> bool {
+    let Some(found) = by_id(table, mount) else {
+        return false;
+    };
+    let same = |other: &Mount<'_>| other.is_overlay() && other.device == found.device;
+    is_trusted(found.fstype)
+        && (!found.is_overlay()
+            || by_id(table, root).is_some_and(|root| same(&root))
+            || mounts(&host()).0.iter().any(same))
 }
 
 /// A mount table, bounded.
@@ -244,4 +278,56 @@ pub fn mount_ns(link: &Path) -> Option<u64> {
         .strip_suffix(']')?
         .parse()
         .ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn own() -> ProcessKey {
+        let process = Process::myself().unwrap();
+        let line = read_of(&process, "stat", MAX_STAT).unwrap();
+        ProcessKey {
+            pid: process.pid(),
+            start_ticks: stat(&line).unwrap().start_ticks,
+        }
+    }
+
+    #[test]
+    fn an_init_that_left_its_root_is_no_way_in() {
+        let root = mount_id(open_dir("/".as_ref()).unwrap().as_fd()).unwrap();
+        let reach = |mount| Reach {
+            host: None,
+            init: Some(InitRoot { key: own(), mount }),
+        };
+        // In a plain chroot even this process's root is none of a mount.
+        if is_mount_root(open_dir("/".as_ref()).unwrap().as_fd()) != Some(false) {
+            assert!(reach(root).open().is_ok());
+        }
+        let error = reach(root + 1).open().unwrap_err();
+        assert_ne!(error.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_directory_below_is_no_mount_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let is_root = |path: &Path| is_mount_root(open_dir(path).unwrap().as_fd());
+        assert_ne!(is_root("/proc".as_ref()), Some(false));
+        assert_ne!(is_root(dir.path()), Some(true));
+    }
+
+    #[test]
+    fn an_overlay_of_the_containers_own_making_is_not_asked() {
+        let table = b"9 1 0:39 / / rw - overlay o rw,lowerdir=/l\n\
+            10 9 0:40 / /etc rw - overlay o rw,lowerdir=/f\n\
+            11 9 0:39 / /mnt rw - overlay o rw,lowerdir=/l\n\
+            12 9 0:41 / /tmp rw - tmpfs t rw\n\
+            13 9 0:42 / /fuse rw - fuse.x t rw\n";
+        let trusted = |mount, host: &[u8]| answers(table, mount, 9, &|| host.to_vec());
+        let seen: Vec<bool> = (10..14).map(|mount| trusted(mount, b"")).collect();
+        assert_eq!(seen, [false, true, true, false]);
+        let host = b"77 1 0:40 / /var/lib/x rw - overlay o rw,lowerdir=/l\n";
+        assert!(trusted(10, host));
+    }
 }

@@ -59,6 +59,16 @@ fn seen(root: &Root, walk: Walk, upper: Option<&Path>, quote: usize) -> Look {
     let link = walk.link;
     let mut view = match walk.end {
         End::Absent => return Look::Absent,
+        End::Untrusted { mount } if let Some(stat) = walk.link_stat => FileView {
+            kind: FileKind::Symlink,
+            ..facts(
+                &stat,
+                Err(format!(
+                    "the link leads to {}, which is not asked",
+                    root.type_of(mount)
+                )),
+            )
+        },
         End::Untrusted { mount } => {
             return Look::Blind(format!(
                 "{} is not asked (mount {mount})",

@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime};
 /// `FS_IOC_GETFLAGS` for a 64-bit long (`_IOR('f', 1, long)`); the value written
 /// is an int all the same.
 const GETFLAGS: libc::c_ulong = 0x8008_6601;
+/// `STATX_ATTR_MOUNT_ROOT` (`include/uapi/linux/stat.h`).
+const MOUNT_ROOT: u64 = 0x2000;
 /// chattr flags and their words (`include/uapi/linux/fs.h`).
 const FLAGS: [(u32, &str); 3] = [(0x10, "immutable"), (0x20, "append"), (0x40, "nodump")];
 /// Extended attributes looked at, and bytes taken of each.
@@ -35,6 +37,14 @@ pub fn birth(fd: BorrowedFd<'_>) -> Option<SystemTime> {
 pub fn unique_mount_id(fd: BorrowedFd<'_>) -> Option<u64> {
     let stat = statx(fd, libc::STATX_MNT_ID_UNIQUE)?;
     (stat.stx_mask & libc::STATX_MNT_ID_UNIQUE != 0).then_some(stat.stx_mnt_id)
+}
+
+/// The directory is the root of the mount it lies on; `None` on kernels that do
+/// not tell (before 5.8). Asks the filesystem: only where it is trusted.
+#[must_use]
+pub fn is_mount_root(fd: BorrowedFd<'_>) -> Option<bool> {
+    let stat = statx(fd, libc::STATX_TYPE)?;
+    (stat.stx_attributes_mask & MOUNT_ROOT != 0).then_some(stat.stx_attributes & MOUNT_ROOT != 0)
 }
 
 fn statx(fd: BorrowedFd<'_>, mask: u32) -> Option<libc::statx> {

@@ -12,17 +12,18 @@
 
 mod finding;
 mod known;
+mod telling;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::examine::file::{Look, look};
 use crate::judge::restart::{Last, verdicts};
-use crate::model::{Detection, FileKind, FileView, Gap, Record, RootfsId};
+use crate::model::{Detection, FileKind, FileView, Record, RootfsId};
 use crate::sys::fanotify::mask;
 use crate::watch::deliver::Delivery;
 use crate::watch::examiner::finding::records;
@@ -38,9 +39,6 @@ const HOLD: Duration = Duration::from_millis(50);
 const HOLD_FOR_INIT: Duration = Duration::from_secs(2);
 /// How long a hold may outlast its time while jobs are waiting.
 const BEHIND: Duration = Duration::from_secs(1);
-/// How long a full delivery queue is waited for before a record is given up and counted.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// Bits of an act that only writes.
 const WRITING: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE;
 
@@ -68,6 +66,8 @@ pub struct Examiner {
     known: HashMap<RootfsId, Known>,
     held: HashMap<RootfsId, Held>,
     memory: Memory,
+    /// The last delivery found no room.
+    stuck: Cell<bool>,
 }
 
 impl Examiner {
@@ -91,6 +91,7 @@ impl Examiner {
             known: HashMap::new(),
             held: HashMap::new(),
             memory: Memory::new(store),
+            stuck: Cell::default(),
         }
     }
 
@@ -177,6 +178,7 @@ impl Examiner {
 
     /// An act that is over. One that explains a held look takes its place.
     fn acted(&mut self, subject: Arc<Subject>, mut acted: Acted) {
+        let mut until = None;
         if let Some(mut held) = self.held.remove(&subject.id) {
             if acted.mask == 0 {
                 held.until = held.until.min(Instant::now() + self.patience(&subject));
@@ -195,6 +197,8 @@ impl Examiner {
                 _ => held.acted.pid() == acted.pid(),
             };
             if explains {
+                // However often an act goes on: the first hold ends when it ends.
+                until = (held.acted.mask != 0).then_some(held.until);
                 acted.join(held.acted);
             } else {
                 self.examine(&held.subject, held.acted);
@@ -202,10 +206,11 @@ impl Examiner {
         }
         // One look for both: between two of them the file may come to be.
         let Some(now) = self.see(&subject) else {
-            return;
+            return self.tell_unseen(&subject, acted);
         };
-        if self.may_go_on(subject.id, acted.mask, now.as_ref()) {
-            self.hold(subject, acted, now);
+        let may_wait = until.is_none_or(|until| until > Instant::now());
+        if may_wait && self.may_go_on(subject.id, acted.mask, now.as_ref()) {
+            self.hold(subject, acted, now, until);
         } else {
             self.judge(&subject, acted, now);
         }
@@ -243,7 +248,13 @@ impl Examiner {
         })
     }
 
-    fn hold(&mut self, subject: Arc<Subject>, acted: Acted, seen: Option<FileView>) {
+    fn hold(
+        &mut self,
+        subject: Arc<Subject>,
+        acted: Acted,
+        seen: Option<FileView>,
+        until: Option<Instant>,
+    ) {
         let patience = if acted.mask == 0 {
             self.patience(&subject)
         } else {
@@ -252,7 +263,7 @@ impl Examiner {
         self.held.insert(
             subject.id,
             Held {
-                until: Instant::now() + patience,
+                until: until.unwrap_or(Instant::now() + patience),
                 subject,
                 acted,
                 seen,
@@ -261,8 +272,9 @@ impl Examiner {
     }
 
     fn examine(&mut self, subject: &Subject, acted: Acted) {
-        if let Some(after) = self.see(subject) {
-            self.judge(subject, acted, after);
+        match self.see(subject) {
+            Some(after) => self.judge(subject, acted, after),
+            None => self.tell_unseen(subject, acted),
         }
     }
 
@@ -295,50 +307,6 @@ impl Examiner {
         if is_new || !records.is_empty() {
             let count = records.len();
             self.send(Delivery::Act { records, remember }, count);
-        }
-    }
-
-    /// Looks; `None` when it could not be seen, which is told once.
-    #[allow(clippy::option_option)]
-    fn see(&mut self, subject: &Subject) -> Option<Option<FileView>> {
-        let reason = match look(&subject.reach, subject.upper.as_deref(), self.quote) {
-            Look::Absent => {
-                self.sighted(subject.id);
-                return Some(None);
-            }
-            Look::File(file) => {
-                self.sighted(subject.id);
-                return Some(Some(*file));
-            }
-            // The survey tells when a container is gone; until then nothing is lost.
-            Look::Gone => return None,
-            Look::Blind(reason) => reason,
-        };
-        let known = self.known.entry(subject.id).or_default();
-        if known.blind.as_ref() != Some(&reason) {
-            known.blind = Some(reason.clone());
-            let gap = Gap {
-                at: SystemTime::now(),
-                reason: "not-seen",
-                detail: format!("the file could not be looked at: {reason}"),
-                remedy: "see `ldwatch list`; a container that ended while it was looked at needs nothing",
-                container: Some(subject.container.clone()),
-            };
-            self.send(Delivery::Record(Record::Gap(Box::new(gap))), 1);
-        }
-        None
-    }
-
-    fn sighted(&mut self, id: RootfsId) {
-        if let Some(known) = self.known.get_mut(&id) {
-            known.blind = None;
-        }
-    }
-
-    /// Queues a delivery that holds so many records.
-    fn send(&self, delivery: Delivery, records: usize) {
-        if self.records.send_timeout(delivery, PATIENCE).is_err() {
-            self.dropped.fetch_add(records as u64, Ordering::Relaxed);
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The survey's answers: mark the new, forget the gone.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
+
+use nix::sys::stat::fstat;
 
 use crate::model::{Container, Detection, Gap, Record, RootfsId, Rung};
 use crate::survey::sight::{News, Sighting};
@@ -12,10 +15,14 @@ use crate::watch::deliver::Delivery;
 use crate::watch::jobs::{Job, Subject};
 use crate::watch::ladder::{Tried, meaning};
 use crate::watch::run::Watch;
+use crate::watch::surveyor::Ask;
 use crate::watch::watched::Watched;
 
 /// Changes of the state gather this long before the status is written.
 const STATUS_DELAY: Duration = Duration::from_millis(200);
+
+/// Shortest time between two looks at everything.
+const RESCANS: Duration = Duration::from_secs(1);
 
 impl Watch {
     /// Takes all news there is.
@@ -30,6 +37,7 @@ impl Watch {
                 News::Done(_) if self.ready => {}
                 News::Done(_) => {
                     self.ready = true;
+                    self.service.ready(self.watched.len());
                     self.deliver(Delivery::Ready(self.watched.len()));
                     self.status_due = Some(Instant::now());
                 }
@@ -42,14 +50,8 @@ impl Watch {
     fn sighted(&mut self, sighting: Sighting) {
         let id = sighting.id;
         let round = self.watched.get(&id).map_or(0, |watched| watched.round + 1);
-        let mut tried = Tried::default();
-        for spot in &sighting.spots {
-            tried.take(spot.kind, self.marks.add(id, spot, round, &self.waiter));
-        }
-        // A way that could not be walked to its end proves nothing of the marks on it.
-        if sighting.trouble.is_empty() && tried.has(Kind::Etc) {
-            self.marks.prune(id, round);
-        }
+        let way = way(&sighting.spots);
+        let tried = self.mark(&sighting, round);
         let subject = Arc::new(Subject {
             id,
             coverage: tried.coverage(&sighting.trouble),
@@ -72,8 +74,28 @@ impl Watch {
             }
         }
         self.watch_table(id, sighting.table);
+        if self
+            .watched
+            .get_mut(&id)
+            .is_some_and(|watched| watched.answered(Instant::now(), way))
+        {
+            self.surveyor.ask(Ask::Again(id));
+        }
         self.status_due
             .get_or_insert_with(|| Instant::now() + STATUS_DELAY);
+    }
+
+    fn mark(&mut self, sighting: &Sighting, round: u64) -> Tried {
+        let mut tried = Tried::default();
+        for spot in &sighting.spots {
+            let outcome = self.marks.add(sighting.id, spot, round, &self.waiter);
+            tried.take(spot.kind, outcome);
+        }
+        // A way that could not be walked to its end proves nothing of the marks on it.
+        if sighting.trouble.is_empty() && tried.has(Kind::Etc) {
+            self.marks.prune(sighting.id, round);
+        }
+        tried
     }
 
     /// A refusal is told when it is new for this root filesystem.
@@ -108,6 +130,7 @@ impl Watch {
     }
 
     fn gone(&mut self, id: RootfsId, spots: &[Spot]) {
+        self.hand_on_last(id);
         self.forget_table(id);
         self.marks.forget(id);
         self.marks.unmark(spots);
@@ -121,28 +144,38 @@ impl Watch {
     /// at everything.
     pub(super) fn overflowed(&mut self) {
         self.counters.overflows += 1;
-        self.gap(
-            "overflow",
-            format!(
-                "the event queue overflowed ({} times so far); everything is looked at again",
-                self.counters.overflows
-            ),
-            "a container makes very many changes in its etc; see `ldwatch status`",
-            None,
+        let detail = format!(
+            "the event queue overflowed ({} times so far); everything is looked at again",
+            self.counters.overflows
         );
+        let remedy = "a container makes very many changes in its etc; see `ldwatch status`";
+        self.untold.insert("overflow", (detail, remedy));
         self.rescan_soon();
     }
 
     /// A read failed or could not be understood.
     pub(super) fn lost_read(&mut self, why: &str) {
         self.counters.broken_reads += 1;
-        self.gap(
-            "read-failed",
-            format!("events could not be read: {why}; everything is looked at again"),
-            "raise the limit of open files if it says so",
-            None,
-        );
+        let detail = format!("events could not be read: {why}; everything is looked at again");
+        let remedy = "raise the limit of open files if it says so";
+        self.untold.insert("read-failed", (detail, remedy));
         self.rescan_soon();
+    }
+
+    /// Sight was lost: everything is looked at again, a moment later and once; at
+    /// most once a second, since one container could give reason without end.
+    pub(super) fn rescan_soon(&mut self) {
+        let soon = Instant::now() + Duration::from_millis(50);
+        let next = self.rescanned.map(|last| last + RESCANS);
+        self.rescan
+            .get_or_insert(next.map_or(soon, |next| next.max(soon)));
+    }
+
+    /// Tells what was lost since the last look at everything.
+    pub(super) fn tell_losses(&mut self) {
+        for (reason, (detail, remedy)) in std::mem::take(&mut self.untold) {
+            self.gap(reason, detail, remedy, None);
+        }
     }
 
     /// Tells a loss of sight.
@@ -169,4 +202,14 @@ impl Watch {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// A number for what is marked on the ways in: another one, other objects or names.
+fn way(spots: &[Spot]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for spot in spots {
+        let object = fstat(&spot.fd).map(|stat| (stat.st_dev, stat.st_ino)).ok();
+        (spot.kind, object, &spot.name, spot.leaf).hash(&mut hasher);
+    }
+    hasher.finish()
 }
