@@ -33,7 +33,7 @@ use crate::watch::state::store::Store;
 use crate::watch::surveyor::{Ask, Asker};
 
 /// How long a look waits for the event that explains it.
-const HOLD: Duration = Duration::from_millis(50);
+const HOLD: Duration = Duration::from_millis(100);
 /// How long a first look waits for the container's init: it names a container that
 /// no file names, and shows what a container that was here before mounts over the file.
 const HOLD_FOR_INIT: Duration = Duration::from_secs(2);

@@ -24,10 +24,17 @@ const STATUS_DELAY: Duration = Duration::from_millis(200);
 /// Shortest time between two looks at everything.
 const RESCANS: Duration = Duration::from_secs(1);
 
+/// Pieces of news taken in one turn.
+const NEWS: usize = 8;
+
 impl Watch {
-    /// Takes all news there is.
+    /// Takes some of the news there is: events come first, and marking a thousand
+    /// containers takes its time. The rest rings for the next turn.
     pub(super) fn news(&mut self) {
-        while let Ok(news) = self.surveyor.news.try_recv() {
+        for _ in 0..NEWS {
+            let Ok(news) = self.surveyor.news.try_recv() else {
+                return;
+            };
             match news {
                 News::Sighted(sighting) => self.sighted(*sighting),
                 News::Gone(id, spots) => self.gone(id, &spots),
@@ -43,6 +50,7 @@ impl Watch {
                 }
             }
         }
+        self.bell.ring();
     }
 
     /// Marks, then has the file looked at: what happened before the mark is found

@@ -96,7 +96,7 @@ pub struct Watch {
     pub service: Service,
     pub(super) jobs: Sender<Job>,
     examiner: JoinHandle<()>,
-    bell: Arc<Wake>,
+    pub(super) bell: Arc<Wake>,
     _mounts: File,
     stop: Arrivals,
     reload: Arrivals,
