@@ -226,6 +226,14 @@ impl Root {
         })
     }
 
+    /// Walks to `path` through whatever is mounted: it may never come back.
+    ///
+    /// # Errors
+    /// As `sys::walk::walk`.
+    pub fn walk_anywhere(&self, path: &[u8]) -> io::Result<Walk> {
+        walk(self.fd.as_fd(), path, &mut |_| true)
+    }
+
     /// The root directory itself.
     #[must_use]
     pub fn fd(&self) -> &OwnedFd {

@@ -9,6 +9,7 @@ pub mod ladder;
 pub mod lane;
 pub mod marks;
 mod news;
+pub mod outpost;
 mod report;
 pub mod run;
 pub mod service;
