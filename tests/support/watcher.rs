@@ -216,19 +216,14 @@ impl Watcher {
         if alerts.is_empty() {
             return Ok(());
         }
-        Err(format!(
-            "alerts that nothing called for:\n  {}",
-            alerts.join("\n  ")
-        ))
+        let alerts = alerts.join("\n  ");
+        Err(format!("alerts that nothing called for:\n  {alerts}"))
     }
 
     /// How many lines of stdout fit, claimed or not.
     pub fn count(&self, fits: impl Fn(&Seen) -> bool) -> usize {
-        lock(&self.said)
-            .seen
-            .iter()
-            .filter(|seen| fits(seen))
-            .count()
+        let said = lock(&self.said);
+        said.seen.iter().filter(|seen| fits(seen)).count()
     }
 
     /// After a failure was told: what came of it is not told again.
