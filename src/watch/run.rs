@@ -5,7 +5,7 @@
 //! container controls, never parses a mount table, never writes to a sink: those
 //! who do work on threads of their own, and it never waits for them.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use crate::sys::signals::Arrivals;
 use crate::watch::deliver::{Deliverer, Delivery, Outlet, Word};
 use crate::watch::examiner::Examiner;
 use crate::watch::jobs::Job;
+use crate::watch::losses::Losses;
 use crate::watch::marks::Marks;
 use crate::watch::state::Opened;
 use crate::watch::status::Counters;
@@ -110,10 +111,7 @@ pub struct Watch {
     /// Containers whose mount table is not waited for at the moment.
     pub(super) resting: Vec<RootfsId>,
     next_sweep: Option<Instant>,
-    pub(super) rescan: Option<Instant>,
-    pub(super) rescanned: Option<Instant>,
-    /// Losses of sight since then, by reason: detail and remedy.
-    pub(super) untold: BTreeMap<&'static str, (String, &'static str)>,
+    pub(super) losses: Losses,
 }
 
 impl Watch {
@@ -140,8 +138,7 @@ impl Watch {
             Survey::new(readers, boot.mount_ns.unwrap_or(0)),
             Arc::clone(&bell),
         )?;
-        let dropped = Arc::new(AtomicU64::new(0));
-        let (jobs, work) = bounded(JOBS);
+        let (dropped, (jobs, work)) = (Arc::new(AtomicU64::new(0)), bounded(JOBS));
         let examiner = Examiner::new(
             deliverer.queue.clone(),
             Arc::clone(&dropped),
@@ -179,9 +176,7 @@ impl Watch {
             owing: false,
             late: VecDeque::new(),
             resting: Vec::new(),
-            rescan: None,
-            rescanned: None,
-            untold: BTreeMap::new(),
+            losses: Losses::default(),
         })
     }
 
@@ -232,7 +227,7 @@ impl Watch {
             .filter_map(|id| self.watched.get(id)?.deadline());
         let fixed = [
             self.next_sweep,
-            self.rescan,
+            self.losses.due,
             self.status_due,
             self.next_rested(),
         ]
@@ -298,10 +293,8 @@ impl Watch {
     fn tick(&mut self) {
         let now = Instant::now();
         self.wake_tables(now);
-        if self.rescan.is_some_and(|due| due <= now) {
-            self.rescan = None;
-            self.rescanned = Some(now);
-            self.tell_losses();
+        if self.losses.is_due(now) {
+            self.tell_losses(now);
             self.look_at_all(Detection::Scan);
         }
         if self.next_sweep.is_some_and(|due| due <= now) {
