@@ -234,6 +234,10 @@ impl Root {
             return false;
         };
         let plain = |layer: &[u8]| {
+            if layer == &*found.mountpoint {
+                // The overlay covers its own layer, which lies on the mount below.
+                return answers(table, found.parent, root, &Vec::new);
+            }
             let trust = &mut |mount| answers(table, mount, root, &Vec::new);
             layer.first() == Some(&b'/')
                 && walk(self.fd.as_fd(), layer, trust)

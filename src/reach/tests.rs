@@ -56,11 +56,16 @@ fn an_overlay_is_plain_when_all_its_layers_are_found() {
         fd: open_dir(dir.path()).unwrap(),
         table: PathBuf::new(),
     };
-    let plain = |options: &str| {
-        let line = format!("10 9 0:40 / /etc rw - overlay o rw,{options}\n");
+    let plain_over = |parent: u64, options: &str| {
+        let line = format!(
+            "9 1 0:39 / / rw - ext4 x rw\n8 1 0:38 / /x rw - fuse.x x rw\n\
+            10 {parent} 0:40 / /etc rw - overlay o rw,{options}\n"
+        );
         root.is_plain_overlay(line.as_bytes(), 10, 9)
     };
+    let plain = |options: &str| plain_over(9, options);
     assert!(plain("lowerdir=/l:/l,upperdir=/l"));
+    assert!(plain_over(9, "lowerdir=/etc") && !plain_over(8, "lowerdir=/etc"));
     for options in [
         "lowerdir=/l:/gone",
         "lowerdir=l",
