@@ -18,7 +18,7 @@ use procfs::process::Process;
 use crate::parse::fstype::is_trusted;
 use crate::parse::mountinfo::{Mount, by_id, mounts};
 use crate::parse::stat::stat;
-use crate::sys::file::{is_mount_root, unique_mount_id};
+use crate::sys::file::{is_mount_root, mount_ids, unique_mount_id};
 use crate::sys::walk::{End, Walk, mount_id, open_dir, walk};
 
 /// The host's mount table.
@@ -67,12 +67,14 @@ impl HostMount {
     /// The mount with that id on that path; `None` when it is gone or covered.
     #[must_use]
     pub fn find(path: &Path, id: u64) -> Option<Self> {
-        let fd = open_dir(path).ok()?;
-        let here = mount_id(fd.as_fd()).ok()? == id;
-        here.then(|| Self {
+        let (here, unique) = match mount_ids(path) {
+            Some(ids) => ids,
+            None => (mount_id(open_dir(path).ok()?.as_fd()).ok()?, None),
+        };
+        (here == id).then(|| Self {
             path: path.to_owned(),
             id,
-            unique: unique_mount_id(fd.as_fd()),
+            unique,
         })
     }
 

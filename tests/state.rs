@@ -50,8 +50,40 @@ fn told(watcher: &Watcher, container: &Overlay, change: &str, action: &str, nonc
     watcher.expect(&expect).unwrap()
 }
 
-fn flag(seen: &Seen, name: &str) -> bool {
-    record::field(&seen.value, name).is_some_and(|value| value == true)
+/// The record of a first look, which may come before anything named the container.
+fn found(watcher: &Watcher, container: &Overlay, what: [&str; 2], nonce: Option<&str>) -> Seen {
+    let said = |seen: &Seen, name: &str| record::text(&seen.value, name).to_owned();
+    let fits = |seen: &Seen| {
+        said(seen, "ldwatch.rootfs").contains(&container.id)
+            && nonce.is_none_or(|nonce| record::carries(&seen.value, nonce))
+    };
+    let seen = watcher.claim(&format!("{what:?} {nonce:?}"), fits).unwrap();
+    let id = said(&seen, "container.id");
+    assert!(id.is_empty() || id == container.id, "{}", seen.raw);
+    let action = said(&seen, "event.action");
+    let kinds = record::texts(&seen.value, "event.type");
+    assert_eq!((kinds, &*action), (vec![what[0]], what[1]), "{}", seen.raw);
+    assert_eq!(said(&seen, "ldwatch.detection"), "scan", "{}", seen.raw);
+    seen
+}
+
+fn deletion(container: &Overlay) -> Expect<'_> {
+    Expect {
+        kind: "event",
+        change: "deletion",
+        action: "deletion",
+        risk: None,
+        container: &container.id,
+        nonce: None,
+    }
+}
+
+/// An alert about what happened while nobody looked, told for the first time.
+fn is_news(seen: &Seen) {
+    assert!(record::is_alert(&seen.value), "{}", seen.raw);
+    assert!(seen.raw.contains("while-unwatched"), "{}", seen.raw);
+    let repeat = record::field(&seen.value, "ldwatch.repeat");
+    assert!(repeat.is_some_and(|value| value == false), "{}", seen.raw);
 }
 
 fn gap(watcher: &Watcher, reason: &str) -> Seen {
@@ -97,24 +129,18 @@ fn what_changed_while_the_watcher_was_killed_is_told_and_nothing_else() {
     act(deleted, "unlink");
 
     let watcher = start(&home, &all);
-    let first = told(&watcher, created, "creation", "creation", &fresh);
-    let second = told(&watcher, modified, "change", "modification", &changed);
-    for seen in [&first, &second] {
-        assert_eq!(record::text(&seen.value, "ldwatch.detection"), "scan");
-        assert!(seen.raw.contains("while-unwatched"), "{}", seen.raw);
-        assert!(!flag(seen, "ldwatch.repeat"), "{}", seen.raw);
-    }
+    is_news(&found(
+        &watcher,
+        created,
+        ["creation", "creation"],
+        Some(&fresh),
+    ));
+    let what = ["change", "modification"];
+    let second = found(&watcher, modified, what, Some(&changed));
+    is_news(&second);
     let previous = record::text(&second.value, "ldwatch.previous.content");
     assert!(previous.contains(&before), "{}", second.raw);
-    let gone = Expect {
-        kind: "event",
-        change: "deletion",
-        action: "deletion",
-        risk: None,
-        container: &deleted.id,
-        nonce: None,
-    };
-    watcher.expect(&gone).unwrap();
+    found(&watcher, deleted, ["deletion", "deletion"], None);
     watcher.stop();
     start(&home, &all).stop();
 }
@@ -133,15 +159,7 @@ fn a_file_of_the_image_is_present_and_its_change_an_alert_and_then_known() {
         return;
     };
     let watcher = start(&home, &all);
-    let present = Expect {
-        kind: "event",
-        change: "info",
-        action: "present",
-        risk: None,
-        container: &all[0].id,
-        nonce: Some(&shipped),
-    };
-    watcher.expect(&present).unwrap();
+    found(&watcher, &all[0], ["info", "present"], Some(&shipped));
     watcher.stop();
     // Told once, not at every start.
     let watcher = start(&home, &all);
@@ -183,8 +201,13 @@ fn a_container_that_comes_back_is_known() {
         let line = format!("/tmp/{written}.so\n");
         fs::write(upper.join("etc/ld.so.preload"), line).unwrap();
     });
-    let seen = told(&watcher, &all[0], "change", "modification", &written);
-    assert!(seen.raw.contains("while-unwatched"), "{}", seen.raw);
+    let seen = found(
+        &watcher,
+        &all[0],
+        ["change", "modification"],
+        Some(&written),
+    );
+    is_news(&seen);
     watcher.stop();
 }
 
@@ -222,7 +245,7 @@ fn a_damaged_and_a_future_state_are_set_aside_and_reported() {
     }
     // Nothing is known of them: found, and told as at the first sight.
     for (one, nonce) in all.iter().zip(&nonces) {
-        told(&watcher, one, "creation", "creation", nonce);
+        found(&watcher, one, ["creation", "creation"], Some(nonce));
     }
     watcher.stop();
     start(&home, &all).stop();
@@ -253,8 +276,7 @@ fn a_state_directory_that_is_none_or_not_writable_is_reported_once() {
             watcher.claim(&nonce, carries).unwrap();
         }
         act(&all[0], "unlink");
-        let gone = |seen: &Seen| record::text(&seen.value, "event.action") == "deletion";
-        watcher.claim("a record of the deletion", gone).unwrap();
+        watcher.expect(&deletion(&all[0])).unwrap();
         watcher.nothing_else().unwrap();
         let reports = watcher.count(|seen| seen.raw.contains("state-not-"));
         assert_eq!(reports, 1);

@@ -1,11 +1,14 @@
 //! `ldwatch run`: watch, until told to stop.
 
+use std::env;
 use std::io;
 
 use crate::cli::args;
 use crate::cli::outlet::{Configured, load, options};
 use crate::error::Error;
+use crate::sys::notify::{Notify, watchdog};
 use crate::watch::run::{Ended, Watch};
+use crate::watch::service::Service;
 
 /// Watches until a signal asks to end.
 ///
@@ -14,7 +17,8 @@ use crate::watch::run::{Ended, Watch};
 pub fn run(typed: args::Options) -> Result<(), Error> {
     let config = load(&typed)?;
     let outlet = Configured::open(&config, typed)?;
-    let watch = Watch::new(options(&config), Box::new(outlet)).map_err(refused)?;
+    let mut watch = Watch::new(options(&config), Box::new(outlet)).map_err(refused)?;
+    watch.service = service();
     match watch.run() {
         Ok(Ended::Asked) => Ok(()),
         Ok(Ended::ReaderGone(why)) => Err(Error::ReaderGone {
@@ -27,6 +31,25 @@ pub fn run(typed: args::Options) -> Result<(), Error> {
             source,
             advice: "the service manager starts the watcher again",
         }),
+    }
+}
+
+/// The service manager that started this process, if one did (sd_notify(3)). One
+/// that cannot be spoken to is no reason not to watch.
+fn service() -> Service {
+    let Some(name) = env::var_os("NOTIFY_SOCKET") else {
+        return Service::default();
+    };
+    let var = |name| env::var_os(name);
+    let (usec, pid) = (var("WATCHDOG_USEC"), var("WATCHDOG_PID"));
+    let every = watchdog(usec.as_deref(), pid.as_deref(), std::process::id());
+    match Notify::to(&name) {
+        Ok(notify) => Service::new(notify, every),
+        Err(error) => {
+            let name = name.to_string_lossy();
+            log::warn!("cannot speak to the service manager (NOTIFY_SOCKET={name}): {error}");
+            Service::default()
+        }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod fanotify;
 pub mod file;
 pub mod handle;
 pub mod namespace;
+pub mod notify;
 pub mod pidfd;
 pub mod sched;
 pub mod signals;

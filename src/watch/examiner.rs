@@ -33,9 +33,9 @@ use crate::watch::state::store::Store;
 use crate::watch::surveyor::{Ask, Asker};
 
 /// How long a look waits for the event that explains it.
-const HOLD: Duration = Duration::from_millis(50);
-/// How long a difference to what an earlier run knew waits for the container's
-/// init: until it is known, what the container mounts over the file is not seen.
+const HOLD: Duration = Duration::from_millis(100);
+/// How long a first look waits for the container's init: it names a container that
+/// no file names, and shows what a container that was here before mounts over the file.
 const HOLD_FOR_INIT: Duration = Duration::from_secs(2);
 /// How long a hold may outlast its time while jobs are waiting.
 const BEHIND: Duration = Duration::from_secs(1);
@@ -223,7 +223,10 @@ impl Examiner {
 
     /// How long a look of this container is held back.
     fn patience(&self, subject: &Subject) -> Duration {
-        if subject.reach.init.is_none() && self.is_earlier(subject.id) {
+        let past = self.known.get(&subject.id).map(|known| &known.past);
+        let is_first = past.is_some_and(|past| past.earlier || past.last == Last::Unseen);
+        let is_named = subject.container.id.is_some() && !self.is_earlier(subject.id);
+        if is_first && !is_named && subject.reach.init.is_none() {
             HOLD_FOR_INIT
         } else {
             HOLD

@@ -1,6 +1,7 @@
 //! FLOOR 5: the product at work: the loop, the marks it keeps, the threads around it.
 
 mod acts;
+mod crew;
 pub mod deliver;
 pub mod examiner;
 pub mod jobs;
@@ -11,6 +12,7 @@ pub mod marks;
 mod news;
 mod report;
 pub mod run;
+pub mod service;
 pub mod state;
 pub mod status;
 pub mod surveyor;

@@ -21,10 +21,17 @@ use crate::watch::watched::Watched;
 /// Changes of the state gather this long before the status is written.
 const STATUS_DELAY: Duration = Duration::from_millis(200);
 
+/// Pieces of news taken in one turn.
+const NEWS: usize = 8;
+
 impl Watch {
-    /// Takes all news there is.
+    /// Takes some of the news there is: events come first, and marking a thousand
+    /// containers takes its time. The rest rings for the next turn.
     pub(super) fn news(&mut self) {
-        while let Ok(news) = self.surveyor.news.try_recv() {
+        for _ in 0..NEWS {
+            let Ok(news) = self.surveyor.news.try_recv() else {
+                return;
+            };
             match news {
                 News::Sighted(sighting) => self.sighted(*sighting),
                 News::Gone(id, spots) => self.gone(id, &spots),
@@ -34,11 +41,13 @@ impl Watch {
                 News::Done(_) if self.ready => {}
                 News::Done(_) => {
                     self.ready = true;
+                    self.service.ready(self.watched.len());
                     self.deliver(Delivery::Ready(self.watched.len()));
                     self.status_due = Some(Instant::now());
                 }
             }
         }
+        self.bell.ring();
     }
 
     /// Marks, then has the file looked at: what happened before the mark is found
@@ -47,14 +56,7 @@ impl Watch {
         let id = sighting.id;
         let round = self.watched.get(&id).map_or(0, |watched| watched.round + 1);
         let way = way(&sighting.spots);
-        let mut tried = Tried::default();
-        for spot in &sighting.spots {
-            tried.take(spot.kind, self.marks.add(id, spot, round, &self.waiter));
-        }
-        // A way that could not be walked to its end proves nothing of the marks on it.
-        if sighting.trouble.is_empty() && tried.has(Kind::Etc) {
-            self.marks.prune(id, round);
-        }
+        let tried = self.mark(&sighting, round);
         let subject = Arc::new(Subject {
             id,
             coverage: tried.coverage(&sighting.trouble),
@@ -80,6 +82,19 @@ impl Watch {
         self.answered(id, way);
         self.status_due
             .get_or_insert_with(|| Instant::now() + STATUS_DELAY);
+    }
+
+    fn mark(&mut self, sighting: &Sighting, round: u64) -> Tried {
+        let mut tried = Tried::default();
+        for spot in &sighting.spots {
+            let outcome = self.marks.add(sighting.id, spot, round, &self.waiter);
+            tried.take(spot.kind, outcome);
+        }
+        // A way that could not be walked to its end proves nothing of the marks on it.
+        if sighting.trouble.is_empty() && tried.has(Kind::Etc) {
+            self.marks.prune(sighting.id, round);
+        }
+        tried
     }
 
     /// Has the way walked once more when it is not the one known.

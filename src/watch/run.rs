@@ -13,20 +13,18 @@ use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::Sender;
 
 use crate::model::{Detection, RootfsId, Rung};
-use crate::survey::runtime::Readers;
-use crate::survey::sight::Survey;
 use crate::sys::epoll::{Interest, Waiter, Wake};
 use crate::sys::sched;
 use crate::sys::signals::Arrivals;
+use crate::watch::crew::Crew;
 use crate::watch::deliver::{Deliverer, Delivery, Outlet, Word};
-use crate::watch::examiner::Examiner;
 use crate::watch::jobs::Job;
 use crate::watch::losses::Losses;
 use crate::watch::marks::Marks;
-use crate::watch::state::Opened;
+use crate::watch::service::Service;
 use crate::watch::status::Counters;
 use crate::watch::surveyor::{Ask, Surveyor};
 use crate::watch::watched::Watched;
@@ -43,8 +41,6 @@ pub(super) const LANES: u64 = 16;
 pub(super) const TABLES: u64 = 1 << 32;
 pub(super) const INITS: u64 = 1 << 48;
 
-/// Jobs that may wait for the examiner; beyond, acts are folded and counted.
-const JOBS: usize = 4096;
 /// Reads of one lane in one turn: the others get theirs, whatever one container does.
 const READS: usize = 8;
 /// How soon an act that found no room is offered again.
@@ -97,9 +93,11 @@ pub struct Watch {
     pub(super) realtime: bool,
     pub(super) ready: bool,
     pub(super) status_due: Option<Instant>,
+    /// The service manager; nobody, unless the verb says otherwise.
+    pub service: Service,
     pub(super) jobs: Sender<Job>,
     examiner: JoinHandle<()>,
-    bell: Arc<Wake>,
+    pub(super) bell: Arc<Wake>,
     _mounts: File,
     stop: Arrivals,
     reload: Arrivals,
@@ -130,26 +128,13 @@ impl Watch {
         waiter.add(&mounts, Interest::Priority, MOUNTS)?;
         waiter.add(&*bell, Interest::Readable, BELL)?;
         let boot = Boot::read();
-        let states = Opened::at(options.state_dir.as_deref());
-        let store = states.store.clone();
-        let deliverer = Deliverer::start(outlet, Arc::clone(&bell), states)?;
-        let readers = Readers::new("/".as_ref()).with_state_roots(&options.state_roots);
-        let surveyor = Surveyor::start(
-            Survey::new(readers, boot.mount_ns.unwrap_or(0)),
-            Arc::clone(&bell),
-        )?;
-        let (dropped, (jobs, work)) = (Arc::new(AtomicU64::new(0)), bounded(JOBS));
-        let examiner = Examiner::new(
-            deliverer.queue.clone(),
-            Arc::clone(&dropped),
-            options.quote,
-            boot.mount_ns,
-            store,
-            surveyor.asker(),
-        );
-        let examiner = thread::Builder::new()
-            .name("examine".to_owned())
-            .spawn(move || examiner.work(&work))?;
+        let Crew {
+            surveyor,
+            deliverer,
+            examiner,
+            jobs,
+            dropped,
+        } = Crew::start(&options, outlet, &boot, &bell)?;
         let now = Instant::now();
         Ok(Self {
             next_sweep: options.sweep.map(|sweep| now + sweep),
@@ -165,6 +150,7 @@ impl Watch {
             realtime: false,
             ready: false,
             status_due: None,
+            service: Service::default(),
             jobs,
             examiner,
             bell,
@@ -193,6 +179,7 @@ impl Watch {
             for &token in &tokens {
                 match token {
                     STOP if self.stop.take() => {
+                        self.service.stopping();
                         self.finish();
                         self.farewell();
                         return Ok(Ended::Asked);
@@ -228,7 +215,9 @@ impl Watch {
         let fixed = [
             self.next_sweep,
             self.losses.due,
-            self.status_due,
+            // Not written before the first survey is over: waiting for it would spin.
+            self.status_due.filter(|_| self.ready),
+            self.service.due(),
             self.next_rested(),
         ]
         .into_iter()
@@ -304,6 +293,7 @@ impl Watch {
             self.status_due.get_or_insert(now);
         }
         self.report(now);
+        self.service.turned(now);
     }
 
     fn look_at_all(&mut self, detection: Detection) {

@@ -17,7 +17,7 @@ use crate::watch::state::form::{encode, encode_note};
 use crate::watch::state::identity::Key;
 use crate::watch::state::prune::Prune;
 use crate::watch::state::store::Store;
-use crate::watch::state::{Remember, gap};
+use crate::watch::state::{Remember, not_written};
 
 /// Writes for one container in one `WINDOW`, notes and states together.
 const WRITES: u32 = 10;
@@ -205,15 +205,7 @@ impl Book {
             Ok(()) => self.ill = false,
             Err(error) if !self.ill => {
                 self.ill = true;
-                self.trouble = Some(gap(
-                    "state-not-written",
-                    format!(
-                        "states cannot be written: {error}; after a restart alerts may be \
-                         repeated without being marked"
-                    ),
-                    "make state-dir writable; see ldwatch.toml(5)",
-                    None,
-                ));
+                self.trouble = Some(not_written(&error));
             }
             Err(_) => {}
         }
