@@ -5,7 +5,7 @@
 //! container controls, never parses a mount table, never writes to a sink: those
 //! who do work on threads of their own, and it never waits for them.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -22,6 +22,7 @@ use crate::sys::signals::Arrivals;
 use crate::watch::crew::Crew;
 use crate::watch::deliver::{Deliverer, Delivery, Outlet, Word};
 use crate::watch::jobs::Job;
+use crate::watch::losses::Losses;
 use crate::watch::marks::Marks;
 use crate::watch::service::Service;
 use crate::watch::status::Counters;
@@ -108,10 +109,7 @@ pub struct Watch {
     /// Containers whose mount table is not waited for at the moment.
     pub(super) resting: Vec<RootfsId>,
     next_sweep: Option<Instant>,
-    pub(super) rescan: Option<Instant>,
-    pub(super) rescanned: Option<Instant>,
-    /// Losses of sight since then, by reason: detail and remedy.
-    pub(super) untold: BTreeMap<&'static str, (String, &'static str)>,
+    pub(super) losses: Losses,
 }
 
 impl Watch {
@@ -164,9 +162,7 @@ impl Watch {
             owing: false,
             late: VecDeque::new(),
             resting: Vec::new(),
-            rescan: None,
-            rescanned: None,
-            untold: BTreeMap::new(),
+            losses: Losses::default(),
         })
     }
 
@@ -218,7 +214,7 @@ impl Watch {
             .filter_map(|id| self.watched.get(id)?.deadline());
         let fixed = [
             self.next_sweep,
-            self.rescan,
+            self.losses.due,
             // Not written before the first survey is over: waiting for it would spin.
             self.status_due.filter(|_| self.ready),
             self.service.due(),
@@ -286,10 +282,8 @@ impl Watch {
     fn tick(&mut self) {
         let now = Instant::now();
         self.wake_tables(now);
-        if self.rescan.is_some_and(|due| due <= now) {
-            self.rescan = None;
-            self.rescanned = Some(now);
-            self.tell_losses();
+        if self.losses.is_due(now) {
+            self.tell_losses(now);
             self.look_at_all(Detection::Scan);
         }
         if self.next_sweep.is_some_and(|due| due <= now) {

@@ -88,9 +88,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "overlay over etc before, file created",
-        // What the container mounted itself may lie on a server that never answers: it
-        // is not marked, and looked at from an outpost.
-        &[step(Act::In("create"), &[CAME])],
+        &[step(Act::In("create"), &[CREATED])],
     )
     .before(&[Act::At("overlay", ETC)], &[]),
     row(
