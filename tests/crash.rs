@@ -14,7 +14,6 @@ use std::io::Read;
 use std::thread::sleep;
 use std::time::Duration;
 
-use support::command::wait_until;
 use support::overlay::{Image, Overlay};
 use support::program::Outcome;
 use support::record;
@@ -24,7 +23,7 @@ use support::{PRELOAD, gate};
 
 /// Containers, written to in turn: each write stands for so many rounds.
 const CONTAINERS: usize = 5;
-/// Every so many rounds the watcher lives long enough to find what was missed.
+/// Every so many rounds, and at the end, the watcher lives until it found what was missed.
 const CALM: usize = 3;
 
 fn random(limit: u64) -> Duration {
@@ -41,34 +40,55 @@ fn rounds() -> usize {
     text.parse().unwrap_or(10)
 }
 
-/// One life of the watcher with one write in it, or around it.
-fn round(home: &Scratch, number: usize, container: &Overlay) -> (String, Vec<Seen>) {
-    let watcher = if number % CALM == CALM - 1 {
-        let watcher = Watcher::start_in(home.path(), "");
-        sleep(Duration::from_millis(300));
-        watcher
-    } else {
-        Watcher::start_hastily(home.path(), "")
-    };
-    sleep(random(80));
-    let nonce = nonce();
-    let verb = ["create", "rename-inside"][number % 2];
-    let write = || {
-        let outcome = container.attack(&[verb, PRELOAD, &nonce]);
-        assert_eq!(outcome, Outcome::Done);
-    };
-    if number % 4 == 3 {
-        let seen = watcher.kill();
-        write();
-        return (nonce, seen);
-    }
-    write();
-    sleep(random(4));
-    (nonce, watcher.kill())
+/// What was done and what was said of it, over all lives of the watcher.
+#[derive(Default)]
+struct Course {
+    /// Nonce and container of each write.
+    written: Vec<(String, usize)>,
+    seen: Vec<Seen>,
 }
 
-/// Longest wait for what must be told.
-const PATIENCE: Duration = Duration::from_secs(20);
+impl Course {
+    /// A life that lasts until the writes that nobody told of yet are told.
+    fn calm(&self, home: &Scratch) -> Watcher {
+        let watcher = Watcher::start_in(home.path(), "");
+        let last_of_each = self.written.iter().rev().take(CONTAINERS);
+        for (nonce, _) in last_of_each {
+            let carries = |seen: &Seen| record::carries(&seen.value, nonce);
+            if !self.seen.iter().any(carries) {
+                // What never comes is told at the end, with all the rest.
+                let _ = watcher.claim(nonce, carries);
+            }
+        }
+        watcher
+    }
+
+    /// One life of the watcher with one write in it, or around it.
+    fn round(&mut self, home: &Scratch, containers: &[Overlay]) {
+        let number = self.written.len();
+        let watcher = if number % CALM == CALM - 1 {
+            self.calm(home)
+        } else {
+            Watcher::start_hastily(home.path(), "")
+        };
+        sleep(random(80));
+        let (nonce, which) = (nonce(), number % CONTAINERS);
+        let write = || {
+            let verb = ["create", "rename-inside"][number % 2];
+            let outcome = containers[which].attack(&[verb, PRELOAD, &nonce]);
+            assert_eq!(outcome, Outcome::Done);
+        };
+        if number % 4 == 3 {
+            self.seen.extend(watcher.kill());
+            write();
+        } else {
+            write();
+            sleep(random(4));
+            self.seen.extend(watcher.kill());
+        }
+        self.written.push((nonce, which));
+    }
+}
 
 #[test]
 #[ignore = "needs root: overlay mounts, cgroups and fanotify"]
@@ -82,24 +102,13 @@ fn whenever_it_is_killed_every_write_is_alerted_and_repeats_are_marked() {
         return;
     };
     // The last container is never written to.
-    let mut written: Vec<(String, usize)> = Vec::new();
-    let mut seen: Vec<Seen> = Vec::new();
-    for number in 0..rounds() {
-        let which = number % CONTAINERS;
-        let (nonce, said) = round(&home, number, &containers[which]);
-        written.push((nonce, which));
-        seen.extend(said);
+    let mut course = Course::default();
+    for _ in 0..rounds() {
+        course.round(&home, &containers);
     }
-    let last = Watcher::start_in(home.path(), "");
-    let told = |nonce: &str| {
-        let earlier = seen.iter().any(|one| record::carries(&one.value, nonce));
-        earlier || last.count(|one| record::carries(&one.value, nonce)) > 0
-    };
-    // What is never told is found by the check; what is told twice needs a moment.
-    wait_until(PATIENCE, || written.iter().all(|(nonce, _)| told(nonce)));
-    sleep(Duration::from_millis(500));
-    seen.extend(last.kill());
-    check(&containers, &written, &seen);
+    let last = course.calm(&home);
+    course.seen.extend(last.kill());
+    check(&containers, &course.written, &course.seen);
 }
 
 fn check(containers: &[Overlay], written: &[(String, usize)], seen: &[Seen]) {

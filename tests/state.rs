@@ -9,8 +9,10 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::mount::{MsFlags, mount};
+use support::command::wait_until;
 use support::overlay::{Image, Overlay};
 use support::program::Outcome;
 use support::record::{self, Expect};
@@ -91,15 +93,22 @@ fn gap(watcher: &Watcher, reason: &str) -> Seen {
     watcher.claim(reason, fits).unwrap()
 }
 
-/// The state file that names this container or its place.
-fn state_of(home: &Scratch, container: &Overlay) -> PathBuf {
-    let files = fs::read_dir(home.join("state")).unwrap();
-    let mut paths = files.map(|entry| entry.unwrap().path());
-    let names = |path: &PathBuf| {
-        let text = fs::read(path).unwrap_or_default();
-        String::from_utf8_lossy(&text).contains(&container.id)
-    };
-    paths.find(names).expect("a state file")
+/// The state file that names this container or its place, and what it holds.
+fn state_of(home: &Scratch, container: &Overlay) -> Option<(PathBuf, String)> {
+    let files = fs::read_dir(home.join("state")).ok()?;
+    let texts = files.flatten().filter_map(|entry| {
+        let text = fs::read_to_string(entry.path()).ok()?;
+        Some((entry.path(), text))
+    });
+    let mut ours = texts.filter(|(_, text)| text.contains(&container.id));
+    ours.next()
+}
+
+/// Waits until what was told of all of them is stored.
+fn stored(home: &Scratch, containers: &[Overlay]) {
+    let whole = |one| state_of(home, one).is_some_and(|(_, text)| text.lines().count() == 1);
+    let all = || containers.iter().all(whole);
+    assert!(wait_until(Duration::from_secs(10), all), "not stored");
 }
 
 #[test]
@@ -122,6 +131,7 @@ fn what_changed_while_the_watcher_was_killed_is_told_and_nothing_else() {
         told(&watcher, container, "creation", "creation", &before);
     }
     watcher.nothing_else().unwrap();
+    stored(&home, &all);
     watcher.kill();
 
     let fresh = act(created, "create");
@@ -129,12 +139,8 @@ fn what_changed_while_the_watcher_was_killed_is_told_and_nothing_else() {
     act(deleted, "unlink");
 
     let watcher = start(&home, &all);
-    is_news(&found(
-        &watcher,
-        created,
-        ["creation", "creation"],
-        Some(&fresh),
-    ));
+    let what = ["creation", "creation"];
+    is_news(&found(&watcher, created, what, Some(&fresh)));
     let what = ["change", "modification"];
     let second = found(&watcher, modified, what, Some(&changed));
     is_news(&second);
@@ -227,7 +233,8 @@ fn a_damaged_and_a_future_state_are_set_aside_and_reported() {
         told(&watcher, one, "creation", "creation", nonce);
     }
     watcher.stop();
-    let files = [state_of(&home, &all[0]), state_of(&home, &all[1])];
+    let file = |one| state_of(&home, one).expect("a state file").0;
+    let files = [file(&all[0]), file(&all[1])];
     fs::write(&files[0], "not a state at all").unwrap();
     fs::write(&files[1], "{\"version\":99,\"more\":[]}\n").unwrap();
 
