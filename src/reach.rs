@@ -26,6 +26,9 @@ const MAX_TABLE: u64 = 64 * 1024 * 1024;
 /// Largest `stat` line.
 const MAX_STAT: u64 = 4096;
 
+/// Bytes that a file below `/proc/PID` rarely exceeds.
+const ROOM: usize = 2048;
+
 /// A process, named so that a reused pid is not taken for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ProcessKey {
@@ -72,13 +75,23 @@ impl HostMount {
     }
 }
 
+/// A container's init, and the mount that was its root when it was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InitRoot {
+    /// The process.
+    pub key: ProcessKey,
+    /// Mount id of its root, in its own namespace. A process that moves its root to
+    /// another filesystem is not followed there.
+    pub mount: u64,
+}
+
 /// The ways to one container's root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
     /// The mount in the host's namespace, where it is seen there.
     pub host: Option<HostMount>,
     /// The container's init, once known.
-    pub init: Option<ProcessKey>,
+    pub init: Option<InitRoot>,
 }
 
 /// A root held open, and where its mount table is.
@@ -128,7 +141,7 @@ fn open_host(mount: &HostMount) -> io::Result<Root> {
     })
 }
 
-fn open_init(key: ProcessKey) -> io::Result<Root> {
+fn open_init(InitRoot { key, mount }: InitRoot) -> io::Result<Root> {
     let path = PathBuf::from(format!("/proc/{}/root", key.pid));
     // The link itself is the way in, so it is followed; its target is a directory
     // the kernel holds, no path is walked.
@@ -136,6 +149,12 @@ fn open_init(key: ProcessKey) -> io::Result<Root> {
     let fd = open(&path, flags, Mode::empty())?;
     // Checked afterwards: a process that is still the one meant was it then, too.
     pinned(key)?;
+    if mount_id(fd.as_fd())? != mount {
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the init has another root now",
+        ));
+    }
     Ok(Root {
         fd,
         table: PathBuf::from(format!("/proc/{}/mountinfo", key.pid)),
@@ -164,7 +183,9 @@ pub fn pinned(key: ProcessKey) -> io::Result<Process> {
 pub fn read_of(process: &Process, name: &str, limit: u64) -> io::Result<Vec<u8>> {
     use std::io::Read;
     let file = process.open_relative(name).map_err(io::Error::other)?;
-    let mut text = Vec::new();
+    // Room for most of these files at once: growing from nothing is a read(2) for
+    // each doubling, and a writer may be vanishing meanwhile.
+    let mut text = Vec::with_capacity(ROOM);
     file.take(limit).read_to_end(&mut text)?;
     Ok(text)
 }

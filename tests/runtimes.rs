@@ -1,6 +1,6 @@
 //! Real runtimes: docker, podman (rootful), containerd (ctr) and runc by hand.
 //!
-//! Each test has a daemon, a watcher and containers of its own. `LDWATCH_RUNS` says how
+//! Each test has a daemon, a watcher and containers of its own. `LDWATCH_RUNTIME_RUNS` says how
 //! often the rows are repeated.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -36,7 +36,7 @@ fn with<R: Runtime>(programs: &[&str], start: fn() -> Result<R, String>, scenari
 
 /// Three containers of one image; a write in each is told once, for that one.
 fn exec_in_three(runtime: &dyn Runtime, watcher: &mut Watcher) {
-    for _ in 0..gate::runs() {
+    for _ in 0..gate::runtime_runs() {
         let ids = [(); 3].map(|()| started(runtime, watcher, SLEEP));
         for id in &ids {
             write(runtime, watcher, id);
@@ -52,7 +52,7 @@ fn exec_in_three(runtime: &dyn Runtime, watcher: &mut Watcher) {
 
 /// The container's very first act is the attack.
 fn hostile_entrypoint(runtime: &dyn Runtime, watcher: &mut Watcher) {
-    for _ in 0..gate::runs() {
+    for _ in 0..gate::runtime_runs() {
         let own = nonce();
         let id = started(runtime, watcher, &["/bin/attack", "first", &own]);
         watcher.expect(&creation(&id, &own)).unwrap();
@@ -64,7 +64,7 @@ fn hostile_entrypoint(runtime: &dyn Runtime, watcher: &mut Watcher) {
 /// A container that was stopped and started again is watched again.
 fn write_after_a_restart(runtime: &dyn Runtime, watcher: &mut Watcher) {
     for again in [Again::StopAndStart, Again::Restart] {
-        for _ in 0..gate::runs() {
+        for _ in 0..gate::runtime_runs() {
             let id = started(runtime, watcher, SLEEP);
             match again {
                 Again::StopAndStart => {

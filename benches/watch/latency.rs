@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::bare::Bare;
 use crate::clock::{Series, micros, ratio};
+use crate::process::cpu;
 use crate::support::command::wait_until;
 use crate::support::gate::find;
 use crate::support::overlay::{Image, Overlay};
@@ -100,12 +101,20 @@ impl Round {
         let hogs = self.busy.then(Hogs::start);
         // The watcher also learns the container's init; then nothing else is going on.
         thread::sleep(Duration::from_secs(6));
+        let cpu_before = cpu(ldwatch.pid());
         let stamps = write(container, self.how, tag, count);
         wait_until(Duration::from_secs(5), || {
             alerts(&ldwatch.lines(), tag).len() >= count
         });
         drop(hogs);
         self.print(&stamps, bare, inotifywait, &alerts(&ldwatch.lines(), tag));
+        let spent = cpu(ldwatch.pid());
+        let each = spent.iter().map(|(name, spent)| {
+            let spent = spent - cpu_before.get(name).unwrap_or(&0);
+            format!("{name} {}", micros(spent / count.max(1) as u64))
+        });
+        let each: Vec<String> = each.collect();
+        println!("  CPU per write, by thread: {}", each.join(", "));
         judge(container, &ldwatch.lines(), tag, count);
         ldwatch.stop();
     }

@@ -23,7 +23,8 @@ mod writer;
 use std::io::{Error, Result};
 use std::process::ExitCode;
 
-use nix::mount::{MsFlags, mount};
+use ldwatch::survey::mounts::overlays;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 
 fn main() -> ExitCode {
@@ -63,10 +64,16 @@ fn run(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Leaves the host's mount namespace; what is mounted from here on goes with us.
+/// Leaves the host's mount namespace; what is mounted from here on goes with us. The
+/// overlays of others that came along are taken out of our copy.
 fn own_mounts() -> Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     let none = None::<&str>;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+    let table = std::fs::read("/proc/self/mountinfo")?;
+    let (found, _) = overlays(&table);
+    for overlay in found {
+        let _ = umount2(&overlay.mountpoint, MntFlags::MNT_DETACH);
+    }
     Ok(())
 }

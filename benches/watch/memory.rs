@@ -31,15 +31,17 @@ impl Many {
         let flags = MsFlags::empty();
         mount(Some("tmpfs"), scratch.path(), Some("tmpfs"), flags, none).unwrap();
         scratch.directory("lower/etc");
+        scratch.directory("lower/opt/etc");
         Self {
             scratch,
             mounted: Vec::new(),
         }
     }
 
-    /// Mounts `count` of them.
-    pub fn mount(&mut self, count: usize) {
-        for number in 0..count {
+    /// Mounts `count` more; gives the last one's root.
+    pub fn mount(&mut self, count: usize) -> PathBuf {
+        let first = self.mounted.len();
+        for number in first..first + count {
             let made = |name: &str| self.scratch.directory(&format!("{number}/{name}"));
             let (upper, work, merged) = (made("upper"), made("work"), made("merged"));
             let options = format!(
@@ -53,6 +55,7 @@ impl Many {
             mount(kind, &merged, kind, MsFlags::empty(), options).unwrap();
             self.mounted.push(merged);
         }
+        self.mounted.last().cloned().unwrap_or_default()
     }
 
     /// Unmounts them all; gives how many would not go.
@@ -103,7 +106,7 @@ fn row(name: &str, ldwatch: &Tail, files: &Scratch) {
         status(&path, "RssAnon"),
         descriptors(ldwatch.pid()),
         watched(files),
-        cpu(ldwatch.pid()),
+        cpu(ldwatch.pid()).values().sum::<u64>() / 1_000_000,
     );
 }
 

@@ -1,26 +1,25 @@
 //! What the mark costs others: open and close of a file in a marked `etc`, against a
 //! file in a directory of the same root filesystem that is not marked, in turns.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::fd::OwnedFd;
 
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 
+use crate::bare::Bare;
 use crate::clock::{Series, now, ratio};
-use crate::support::overlay::Image;
+use crate::memory::Many;
 use crate::support::scratch::Scratch;
 use crate::tail::Tail;
 
 /// Prints the table of `count` turns each.
 pub fn run(count: usize) {
-    let image = Image::new();
-    for directory in ["etc", "opt/etc"] {
-        fs::write(image.lower().join(directory).join("beside"), "x\n").unwrap();
-    }
-    let container = image.start().unwrap_or_else(|reason| panic!("{reason}"));
-    let marked = directory(&container.merged.join("etc"));
-    let unmarked = directory(&container.merged.join("opt/etc"));
+    // Without a process, so that no other watcher on this machine finds it.
+    let mut many = Many::new();
+    let root = many.mount(1);
+    let marked = directory(&root.join("etc"));
+    let unmarked = directory(&root.join("opt/etc"));
     println!("open and close of a file in etc / in another directory; {count} turns, ns");
     println!(
         "  {:<40}{:>10}{:>10}{:>8}",
@@ -42,15 +41,16 @@ pub fn run(count: usize) {
     let ldwatch = Tail::ldwatch(files.path());
     measure("ldwatch runs");
     ldwatch.stop();
-    measure("after it has ended");
+    let bare = Bare::start(&root.join("etc"));
+    measure("an inotify reader instead");
+    drop(bare.stop());
+    measure("nobody watches");
 }
 
 fn directory(path: &std::path::Path) -> OwnedFd {
+    fs::write(path.join("beside"), "x\n").unwrap();
     let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let fd = open(path, flags, Mode::empty()).unwrap();
-    // The first open for writing copies the file up; that is not to be measured.
-    drop(File::from(once(&fd, OFlag::O_WRONLY)));
-    fd
+    open(path, flags, Mode::empty()).unwrap()
 }
 
 fn once(directory: &OwnedFd, flags: OFlag) -> OwnedFd {

@@ -1,5 +1,6 @@
 //! What `/proc` says of a running process.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 /// A number of `/proc/PID/status`, in its own unit; 0 where there is none.
@@ -16,15 +17,15 @@ pub fn descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
-/// Milliseconds of CPU taken by the threads that live.
-pub fn cpu(pid: u32) -> u64 {
+/// Nanoseconds of CPU taken so far, by name of the thread.
+pub fn cpu(pid: u32) -> BTreeMap<String, u64> {
     let taken = |path: &str| -> Option<u64> {
         let text = fs::read_to_string(format!("{path}/schedstat")).ok()?;
         text.split(' ').next()?.parse().ok()
     };
-    let all = threads(pid);
-    let nanos: u64 = all.iter().filter_map(|(_, path)| taken(path)).sum();
-    nanos / 1_000_000
+    let all = threads(pid).into_iter();
+    all.filter_map(|(name, path)| Some((name, taken(&path)?)))
+        .collect()
 }
 
 /// Name and directory of each thread.

@@ -54,7 +54,7 @@ fn row(subject: &Subject) -> Value {
         "source": container.source,
         "missing": container.missing,
         "rootfs": subject.reach.host_path().map(|path| path.to_string_lossy()),
-        "init": subject.reach.init.map(|init| init.pid),
+        "init": subject.reach.init.map(|init| init.key.pid),
         "rung": subject.coverage.rung.name(),
         "gaps": subject.coverage.gaps,
         "file": state(subject),

@@ -51,7 +51,7 @@ fn seen(sighting: Sighting, marks: &mut Marks, waiter: &Waiter) -> Subject {
         container: sighting.container,
         reach: sighting.reach,
         mount_ns: sighting.mount_ns,
-        device: sighting.device,
+        root: sighting.root,
         upper: sighting.upper,
     }
 }

@@ -128,6 +128,7 @@ pub fn options(config: &Config) -> Options {
         rung: config.rung.forced(),
         quote: config.content_limit,
         state_roots: config.runtimes.state_roots.clone(),
+        state_dir: config.state_dir.clone(),
     }
 }
 

@@ -83,10 +83,12 @@ fn counted(counters: Counters) -> String {
         broken_reads,
         refused_marks,
         records_dropped,
+        state_failures,
     } = counters;
     format!(
         "events {events}  triggers {triggers}  acts {acts}  overflows {overflows}  \
-         broken reads {broken_reads}  refused marks {refused_marks}  records dropped {records_dropped}"
+         broken reads {broken_reads}  refused marks {refused_marks}  records dropped {records_dropped}  \
+         state failures {state_failures}"
     )
 }
 

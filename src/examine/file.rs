@@ -55,7 +55,7 @@ pub fn look(reach: &Reach, upper: Option<&Path>, quote: usize) -> Look {
 }
 
 fn seen(root: &Root, walk: Walk, upper: Option<&Path>, quote: usize) -> Look {
-    let root_mount = walk.dirs.first().map(|dir| dir.mount);
+    let root_mount = walk.root_mount;
     let link = walk.link;
     let mut view = match walk.end {
         End::Absent => return Look::Absent,
@@ -82,8 +82,8 @@ fn seen(root: &Root, walk: Walk, upper: Option<&Path>, quote: usize) -> Look {
     Look::File(Box::new(view))
 }
 
-fn found_view(found: &Found, root_mount: Option<u64>, quote: usize) -> FileView {
-    let mounted = (Some(found.mount) != root_mount).then_some(found.mount);
+fn found_view(found: &Found, root_mount: u64, quote: usize) -> FileView {
+    let mounted = (found.mount != root_mount).then_some(found.mount);
     let kind = kind_of(found.stat.st_mode);
     if kind != FileKind::Regular {
         let view = facts(&found.stat, Err("not a regular file".to_owned()));

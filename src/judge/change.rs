@@ -15,7 +15,7 @@ const RISK_ATTRIBUTES: u8 = 47;
 /// Risk of what is told for completeness.
 const RISK_EVENT: u8 = 21;
 
-const fn alert(kind: ChangeType, action: Action) -> Change {
+pub(super) const fn alert(kind: ChangeType, action: Action) -> Change {
     Change {
         kind,
         action,
@@ -30,7 +30,7 @@ const ATTRIBUTES: Change = Change {
     alert: true,
     risk: RISK_ATTRIBUTES,
 };
-const DELETION: Change = Change {
+pub(super) const DELETION: Change = Change {
     kind: ChangeType::Deletion,
     action: Action::Deletion,
     alert: false,

@@ -2,4 +2,5 @@
 
 pub mod change;
 pub mod origin;
+pub mod restart;
 pub mod settle;

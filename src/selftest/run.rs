@@ -73,7 +73,9 @@ impl Outlet for Collect {
 ///
 /// # Errors
 /// The container or the watcher cannot be made; `EPERM` without the capabilities.
-pub fn run(options: Options) -> io::Result<Vec<Row>> {
+pub fn run(mut options: Options) -> io::Result<Vec<Row>> {
+    // The states are the service's, and the container is thrown away.
+    options.state_dir = None;
     let mut sandbox = Sandbox::enter()?;
     sandbox.make_cgroups();
     let mut init = start(&sandbox, 0, "init", "")?;

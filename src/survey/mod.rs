@@ -4,6 +4,7 @@
 
 pub mod file;
 pub mod init;
+mod known;
 pub mod mounts;
 pub mod processes;
 pub mod runtime;

@@ -11,13 +11,25 @@ use std::path::PathBuf;
 
 use crate::parse::mountinfo::{Mount, mounts};
 
-/// An overlay in a mount table.
+/// What makes a root filesystem one: the superblock and the directory of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RootKey {
+    /// Device of the superblock, major and minor.
+    pub device: (u32, u32),
+    /// The directory of it that is the root: `/` for an overlay, a path of the host's
+    /// filesystem for a container in a plain directory.
+    pub directory: Vec<u8>,
+}
+
+/// A root filesystem in a mount table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OverlayMount {
+pub struct RootMount {
     /// Mount id in that namespace.
     pub mount: u64,
-    /// Device of the superblock.
-    pub device: (u32, u32),
+    /// Which root filesystem.
+    pub key: RootKey,
+    /// Filesystem type.
+    pub fstype: Vec<u8>,
     /// Where it is mounted, in that namespace.
     pub mountpoint: PathBuf,
     /// Its writable layer, as the mounter named it; `None`: read-only.
@@ -27,12 +39,12 @@ pub struct OverlayMount {
 /// The overlays of the host's table, in its order, and the number of lines that
 /// could not be read.
 #[must_use]
-pub fn overlays(table: &[u8]) -> (Vec<OverlayMount>, usize) {
+pub fn overlays(table: &[u8]) -> (Vec<RootMount>, usize) {
     let (all, unreadable) = mounts(table);
     let found = all
         .iter()
         .filter(|mount| mount.is_overlay() && &*mount.root == b"/" && &*mount.mountpoint != b"/")
-        .map(overlay)
+        .map(root_mount)
         .collect();
     (found, unreadable)
 }
@@ -40,21 +52,33 @@ pub fn overlays(table: &[u8]) -> (Vec<OverlayMount>, usize) {
 /// The mount that is `/` in a process's table: the last one there, since a later
 /// mount covers an earlier one.
 #[must_use]
-pub fn root(table: &[u8]) -> Option<(bool, OverlayMount)> {
+pub fn root(table: &[u8]) -> Option<RootMount> {
     let (all, _) = mounts(table);
     let root = all.iter().rfind(|mount| &*mount.mountpoint == b"/")?;
-    Some((root.is_overlay() && &*root.root == b"/", overlay(root)))
+    Some(root_mount(root))
 }
 
-fn overlay(mount: &Mount<'_>) -> OverlayMount {
-    OverlayMount {
+fn root_mount(mount: &Mount<'_>) -> RootMount {
+    RootMount {
         mount: mount.id,
-        device: mount.device,
+        key: RootKey {
+            device: mount.device,
+            directory: mount.root.to_vec(),
+        },
+        fstype: mount.fstype.to_vec(),
         mountpoint: path(&mount.mountpoint),
         upper: mount
             .option(b"upperdir")
             .map(|upper| path(&upper))
             .filter(|upper| upper.is_absolute()),
+    }
+}
+
+impl RootMount {
+    /// An overlay mounted whole.
+    #[must_use]
+    pub fn is_overlay(&self) -> bool {
+        self.fstype == b"overlay" && self.key.directory == b"/"
     }
 }
 
@@ -89,13 +113,15 @@ mod tests {
     fn the_last_mount_on_the_root_counts() {
         let table =
             b"9 1 8:1 / / rw - ext4 /dev/sda rw\n12 9 0:39 / / rw - overlay o rw,lowerdir=/l\n";
-        let (whole, root) = root(table).unwrap();
-        assert!(whole);
-        assert_eq!((root.mount, root.device), (12, (0, 39)));
+        let root = root(table).unwrap();
+        assert!(root.is_overlay());
+        assert_eq!((root.mount, root.key.device), (12, (0, 39)));
     }
 
     #[test]
     fn a_process_with_an_ordinary_root_has_no_overlay() {
-        assert!(!root(b"9 1 8:1 / / rw - ext4 /dev/sda rw\n").unwrap().0);
+        let root = root(b"9 1 8:1 /c/rootfs / rw - ext4 /dev/sda rw\n").unwrap();
+        assert!(!root.is_overlay());
+        assert_eq!(root.key.directory, b"/c/rootfs");
     }
 }

@@ -6,11 +6,14 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use crate::parse::stat::stat;
+use crate::parse::cgroup::member;
+use crate::parse::stat::{stat, status};
 use crate::reach::{ProcessKey, mount_ns, read_table};
-use crate::survey::mounts::{OverlayMount, root};
+use crate::survey::mounts::{RootKey, RootMount, root};
+use crate::sys::pidfd;
 
 /// A process that stands for a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +23,10 @@ pub struct Init {
     /// Its mount namespace.
     pub mount_ns: u64,
     /// What is mounted as its root.
-    pub root: OverlayMount,
-    /// The root is an overlay, mounted whole.
-    pub overlay: bool,
+    pub root: RootMount,
+    /// It is in a pid namespace of its own, or in a container's cgroup: more than a
+    /// service with private mounts.
+    pub contained: bool,
 }
 
 /// What a scan remembers, so that the next one reads only what is new.
@@ -33,14 +37,16 @@ pub struct Inits {
 }
 
 impl Inits {
-    /// Scans `proc_root` and gives the oldest process for each root device seen
+    /// Scans `proc_root` and gives the oldest process for each root filesystem seen
     /// in a namespace other than `host_ns`.
-    pub fn scan(&mut self, proc_root: &Path, host_ns: u64) -> HashMap<(u32, u32), Init> {
+    pub fn scan(&mut self, proc_root: &Path, host_ns: u64) -> HashMap<RootKey, Init> {
         let oldest = oldest_by_namespace(proc_root, host_ns);
         self.known
             // A table without an overlay root may be that of a runtime's own process
             // before it enters the container's root: read again until it is.
-            .retain(|namespace, init| init.overlay && oldest.get(namespace) == Some(&init.key));
+            .retain(|namespace, init| {
+                init.root.is_overlay() && oldest.get(namespace) == Some(&init.key)
+            });
         for (&namespace, &key) in &oldest {
             if !self.known.contains_key(&namespace)
                 && let Some(init) = read_init(proc_root, namespace, key)
@@ -48,16 +54,16 @@ impl Inits {
                 self.known.insert(namespace, init);
             }
         }
-        let mut by_device: HashMap<(u32, u32), Init> = HashMap::new();
+        let mut by_root: HashMap<RootKey, Init> = HashMap::new();
         for init in self.known.values() {
-            let slot = by_device
-                .entry(init.root.device)
+            let slot = by_root
+                .entry(init.root.key.clone())
                 .or_insert_with(|| init.clone());
             if init.key.start_ticks < slot.key.start_ticks {
                 slot.clone_from(init);
             }
         }
-        by_device
+        by_root
     }
 }
 
@@ -97,14 +103,26 @@ fn oldest_by_namespace(proc_root: &Path, host_ns: u64) -> HashMap<u64, ProcessKe
     oldest
 }
 
+/// Which root filesystem a process has as its root; the pidfd confirms whose answer
+/// it was.
+#[must_use]
+pub fn root_of(pid: i32, pidfd: &OwnedFd) -> Option<RootKey> {
+    let table = read_table(Path::new(&format!("/proc/{pid}/mountinfo"))).ok()?;
+    let key = root(&table)?.key;
+    pidfd::exists(pidfd.as_fd()).then_some(key)
+}
+
 fn read_init(proc_root: &Path, namespace: u64, key: ProcessKey) -> Option<Init> {
-    let table = read_table(&proc_root.join(key.pid.to_string()).join("mountinfo")).ok()?;
-    let (overlay, root) = root(&table)?;
+    let home = proc_root.join(key.pid.to_string());
+    let root = root(&read_table(&home.join("mountinfo")).ok()?)?;
+    let text = |name: &str| fs::read(home.join(name)).unwrap_or_default();
+    let contained = status(&text("status")).ns_pids.len() > 1
+        || member(&text("cgroup")).is_some_and(|member| member.id.is_some());
     Some(Init {
         key,
         mount_ns: namespace,
         root,
-        overlay,
+        contained,
     })
 }
 
@@ -135,8 +153,8 @@ mod tests {
         process(dir.path(), 20, 1, 10, OVERLAY);
         let found = Inits::default().scan(dir.path(), 1);
         assert_eq!(found.len(), 1);
-        let init = &found[&(0, 39)];
-        assert_eq!((init.key.pid, init.overlay), (50, true));
+        let init = found.values().next().unwrap();
+        assert_eq!((init.key.pid, init.root.is_overlay()), (50, true));
     }
 
     #[test]

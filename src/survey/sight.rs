@@ -13,14 +13,13 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use crate::model::{Container, RootfsId};
-use crate::reach::{HostMount, ProcessKey, Reach, pinned, read_table};
-use crate::survey::init::by_cgroup;
-use crate::survey::mounts::{OverlayMount, overlays};
+use crate::parse::fstype::is_trusted;
+use crate::reach::{ProcessKey, Reach, pinned, read_table};
+use crate::survey::known::{Known, host_mount, sighting, take_init};
+use crate::survey::mounts::{RootKey, RootMount, overlays, root};
 use crate::survey::processes::{Init, Inits};
 use crate::survey::runtime::{Owner, Readers};
-use crate::survey::spots::{Spot, spots, upper_spots};
-
-use crate::sys::pidfd;
+use crate::survey::spots::{Spot, upper_spots};
 
 /// A root filesystem to watch, or one to watch anew.
 #[derive(Debug)]
@@ -33,8 +32,8 @@ pub struct Sighting {
     pub reach: Reach,
     /// The container's mount namespace, once its init is known.
     pub mount_ns: Option<u64>,
-    /// Device of its superblock.
-    pub device: (u32, u32),
+    /// Which root filesystem.
+    pub root: RootKey,
     /// Its writable layer, as the host names it.
     pub upper: Option<PathBuf>,
     /// What to mark on every way in.
@@ -71,23 +70,13 @@ pub enum News {
     Blind(String),
 }
 
-/// What the book knows of one root filesystem.
-#[derive(Debug)]
-struct Known {
-    id: RootfsId,
-    device: (u32, u32),
-    reach: Reach,
-    mount_ns: Option<u64>,
-    upper: Option<PathBuf>,
-    container: Container,
-}
-
 /// Reads the host and keeps the book.
 #[derive(Debug)]
 pub struct Survey {
     readers: Readers,
     inits: Inits,
     host_ns: u64,
+    host_root: RootKey,
     known: Vec<Known>,
     next: u64,
 }
@@ -96,10 +85,16 @@ impl Survey {
     /// A survey that knows nothing yet. `host_ns` is the host's mount namespace.
     #[must_use]
     pub fn new(readers: Readers, host_ns: u64) -> Self {
+        let table = read_table("/proc/self/mountinfo".as_ref()).unwrap_or_default();
+        let nowhere = RootKey {
+            device: (0, 0),
+            directory: Vec::new(),
+        };
         Self {
             readers,
             inits: Inits::default(),
             host_ns,
+            host_root: root(&table).map_or(nowhere, |root| root.key),
             known: Vec::new(),
             next: 1,
         }
@@ -127,14 +122,14 @@ impl Survey {
     /// Looks again at the directories on the way to one container's file.
     pub fn again(&mut self, id: RootfsId, tell: &mut dyn FnMut(News)) {
         if let Some(known) = self.known.iter().find(|known| known.id == id) {
-            tell(sighting(known));
+            sighting(known, tell);
         }
     }
 
     /// Looks again at the ways to every container's file.
     pub fn all_again(&mut self, tell: &mut dyn FnMut(News)) {
         for known in &self.known {
-            tell(sighting(known));
+            sighting(known, tell);
         }
     }
 
@@ -146,31 +141,30 @@ impl Survey {
             .any(|known| known.reach.init.is_none() || known.container.id.is_none())
     }
 
-    fn host_mounts(&mut self, found: Vec<OverlayMount>, tell: &mut dyn FnMut(News)) {
-        let mut by_device: HashMap<(u32, u32), OverlayMount> = HashMap::new();
+    fn host_mounts(&mut self, found: Vec<RootMount>, tell: &mut dyn FnMut(News)) {
+        let mut by_root: HashMap<RootKey, RootMount> = HashMap::new();
         for overlay in found {
             // The first mount of a superblock is the runtime's; later ones are binds.
-            by_device.entry(overlay.device).or_insert(overlay);
+            by_root.entry(overlay.key.clone()).or_insert(overlay);
         }
-        self.drop_gone(&by_device, tell);
-        for overlay in by_device.into_values() {
+        self.drop_gone(&by_root, tell);
+        for overlay in by_root.into_values() {
             self.host_mount(overlay, tell);
         }
     }
 
     /// Forgets what is neither mounted on the host nor the root of a living init.
-    fn drop_gone(
-        &mut self,
-        mounted: &HashMap<(u32, u32), OverlayMount>,
-        tell: &mut dyn FnMut(News),
-    ) {
+    fn drop_gone(&mut self, mounted: &HashMap<RootKey, RootMount>, tell: &mut dyn FnMut(News)) {
         self.known.retain_mut(|known| {
-            let now = mounted.get(&known.device).and_then(host_mount);
+            let now = mounted.get(&known.root).and_then(host_mount);
             if now.is_some() && now == known.reach.host {
                 return true;
             }
             known.reach.host = None;
-            let lives = known.reach.init.is_some_and(|init| pinned(init).is_ok());
+            let lives = known
+                .reach
+                .init
+                .is_some_and(|init| pinned(init.key).is_ok());
             if !lives {
                 tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
             }
@@ -178,15 +172,17 @@ impl Survey {
         });
     }
 
-    fn host_mount(&mut self, overlay: OverlayMount, tell: &mut dyn FnMut(News)) {
+    fn host_mount(&mut self, overlay: RootMount, tell: &mut dyn FnMut(News)) {
         if let Some(index) = self
             .known
             .iter()
-            .position(|known| known.device == overlay.device)
+            .position(|known| known.root == overlay.key)
         {
             return self.seen_again(index, &overlay, tell);
         }
-        let container = match self.readers.owner(&overlay.mountpoint) {
+        let owner = self.readers.owner(&overlay.mountpoint);
+        let untold = owner == Owner::Unknown;
+        let container = match owner {
             Owner::Work(_) => return,
             Owner::Container(container) => *container,
             Owner::Unknown => Container {
@@ -196,7 +192,8 @@ impl Survey {
         };
         let known = Known {
             id: self.fresh(),
-            device: overlay.device,
+            root: overlay.key.clone(),
+            closed: None,
             reach: Reach {
                 host: host_mount(&overlay),
                 init: None,
@@ -204,13 +201,16 @@ impl Survey {
             mount_ns: None,
             upper: overlay.upper,
             container,
+            untold,
         };
-        tell(sighting(&known));
+        if !untold {
+            sighting(&known, tell);
+        }
         self.known.push(known);
     }
 
     /// A root filesystem that is in the book already.
-    fn seen_again(&mut self, index: usize, overlay: &OverlayMount, tell: &mut dyn FnMut(News)) {
+    fn seen_again(&mut self, index: usize, overlay: &RootMount, tell: &mut dyn FnMut(News)) {
         let Some(known) = self.known.get_mut(index) else {
             return;
         };
@@ -231,34 +231,57 @@ impl Survey {
             changed = true;
         }
         if changed {
-            tell(sighting(known));
+            sighting(known, tell);
         }
     }
 
     fn processes(&mut self, tell: &mut dyn FnMut(News)) {
         let inits = self.inits.scan("/proc".as_ref(), self.host_ns);
         for known in &mut self.known {
-            let init = inits.get(&known.device);
-            if init.map(|init| init.key) == known.reach.init && known.container.id.is_some() {
+            let init = inits.get(&known.root);
+            if init.map(|init| init.key) == known.reach.init.map(|init| init.key)
+                && known.container.id.is_some()
+            {
                 continue;
             }
-            if take_init(known, init) {
-                tell(sighting(known));
+            if take_init(known, init) || known.untold {
+                known.untold = false;
+                sighting(known, tell);
             }
         }
-        for (device, init) in inits {
-            let is_new = !self.known.iter().any(|known| known.device == device);
-            if is_new && init.overlay {
+        self.drop_ended(tell);
+        for (key, init) in inits {
+            let is_new = !self.known.iter().any(|known| known.root == key);
+            // A service with private mounts has the host's root, or a part of it.
+            if is_new && (init.root.is_overlay() || (init.contained && key != self.host_root)) {
                 self.hidden(init, tell);
             }
         }
     }
 
-    /// A root filesystem that the host's mount table does not show.
+    /// Forgets what the host does not mount and whose last process ended.
+    fn drop_ended(&mut self, tell: &mut dyn FnMut(News)) {
+        self.known.retain(|known| {
+            let there = known.reach.host.is_some() || known.reach.init.is_some();
+            if !there {
+                tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
+            }
+            there
+        });
+    }
+
+    /// A root filesystem that the host's mount table does not show, or not as one.
     fn hidden(&mut self, init: Init, tell: &mut dyn FnMut(News)) {
+        let closed = (!is_trusted(&init.root.fstype)).then(|| {
+            let fstype = String::from_utf8_lossy(&init.root.fstype);
+            format!(
+                "the root filesystem is {fstype}: its server may not answer, so it is not asked"
+            )
+        });
         let mut known = Known {
             id: self.fresh(),
-            device: init.root.device,
+            root: init.root.key.clone(),
+            closed,
             reach: Reach {
                 host: None,
                 init: None,
@@ -269,9 +292,10 @@ impl Survey {
                 missing: vec!["id"],
                 ..Container::default()
             },
+            untold: false,
         };
         take_init(&mut known, Some(&init));
-        tell(sighting(&known));
+        sighting(&known, tell);
         self.known.push(known);
     }
 
@@ -279,54 +303,4 @@ impl Survey {
         self.next += 1;
         RootfsId(self.next)
     }
-}
-
-/// Takes what the init tells: the way in, the namespace, and a name when no file
-/// gave one. Whether anything changed.
-fn take_init(known: &mut Known, init: Option<&Init>) -> bool {
-    let key = init.map(|init| init.key);
-    let mut changed = key != known.reach.init;
-    known.reach.init = key;
-    known.mount_ns = init.map(|init| init.mount_ns);
-    if known.container.id.is_none()
-        && let Some(key) = key
-        && let Some(container) = by_cgroup(key)
-        && !known.container.build
-        && container != known.container
-    {
-        known.container = container;
-        changed = true;
-    }
-    changed
-}
-
-fn host_mount(overlay: &OverlayMount) -> Option<HostMount> {
-    HostMount::find(&overlay.mountpoint, overlay.mount)
-}
-
-fn sighting(known: &Known) -> News {
-    let (spots, trouble) = spots(&known.reach, known.upper.as_deref());
-    News::Sighted(Box::new(Sighting {
-        id: known.id,
-        container: known.container.clone(),
-        reach: known.reach.clone(),
-        mount_ns: known.mount_ns,
-        device: known.device,
-        upper: known.upper.clone(),
-        spots,
-        table: known.reach.init.and_then(table),
-        trouble,
-    }))
-}
-
-/// Opens a table only while its namespace's init is the one meant.
-fn table(init: ProcessKey) -> Option<Table> {
-    let pidfd = pidfd::open(init.pid).ok()?;
-    let mounts = File::open(format!("/proc/{}/mountinfo", init.pid)).ok()?;
-    pinned(init).ok()?;
-    Some(Table {
-        init,
-        mounts,
-        pidfd,
-    })
 }

@@ -89,14 +89,18 @@ pub fn spots(reach: &Reach, upper: Option<&Path>) -> (Vec<Spot>, Vec<String>) {
 }
 
 fn on_the_way(walk: Walk, spots: &mut Vec<Spot>) {
-    let mut leaf_seen = false;
-    for (index, Dir { fd, next, leaf, .. }) in walk.dirs.into_iter().enumerate() {
-        let kind = match (leaf, leaf_seen, index) {
-            (true, false, _) => Kind::Etc,
-            (false, _, 0) => Kind::Root,
-            _ => Kind::Chain,
+    let (mut leaf_seen, mut root_seen) = (false, false);
+    for Dir { fd, next, leaf, .. } in walk.dirs {
+        // The first of each is the way to the name itself, the rest is behind a link.
+        let first = match leaf {
+            true => !std::mem::replace(&mut leaf_seen, true),
+            false => !std::mem::replace(&mut root_seen, true),
         };
-        leaf_seen |= leaf;
+        let kind = match (first, leaf) {
+            (true, true) => Kind::Etc,
+            (true, false) => Kind::Root,
+            (false, _) => Kind::Chain,
+        };
         if !next.is_empty() {
             spots.push(Spot {
                 kind,
@@ -168,6 +172,24 @@ mod tests {
             (Kind::Etc, "ld.so.preload".to_owned(), true),
         ];
         assert_eq!(kinds(dir.path()), expected);
+    }
+
+    #[test]
+    fn a_relative_link_hides_no_name_of_the_directories_it_passes_again() {
+        for (link, expected) in [
+            ("y", [(Kind::Etc, "ld.so.preload"), (Kind::Chain, "y")]),
+            ("../etc/../x", [(Kind::Root, "etc"), (Kind::Chain, "x")]),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            fs::create_dir(dir.path().join("etc")).unwrap();
+            symlink(link, dir.path().join("etc/ld.so.preload")).unwrap();
+            let found = kinds(dir.path());
+            let named = |kind, name: &str| found.iter().any(|(k, n, _)| *k == kind && n == name);
+            for (kind, name) in expected {
+                assert!(named(kind, name), "{link}: {name} of {found:?}");
+            }
+            assert!(named(Kind::Etc, "ld.so.preload"), "{link}: {found:?}");
+        }
     }
 
     #[test]

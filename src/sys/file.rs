@@ -71,6 +71,15 @@ pub fn attributes(fd: BorrowedFd<'_>) -> Vec<&'static str> {
         .collect()
 }
 
+/// The word for a chattr flag as it stands in [`attributes`], when `word` is one.
+#[must_use]
+pub fn attribute_word(word: &str) -> Option<&'static str> {
+    FLAGS
+        .iter()
+        .map(|&(_, known)| known)
+        .find(|&known| known == word)
+}
+
 /// Names and values of the extended attributes of an open file, sorted by name,
 /// bounded in number and size. Filesystems without any give none.
 #[must_use]

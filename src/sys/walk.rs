@@ -7,18 +7,21 @@
 //! seen by its mount id (fdinfo, which asks no filesystem) and put to the caller
 //! before anything is asked of what lies on it.
 
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat, readlinkat};
+use nix::fcntl::{OFlag, open, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use nix::unistd::read;
 
 /// Symbolic links followed before giving up (the kernel's own limit, path_resolution(7)).
 const MAX_LINKS: usize = 40;
 /// Components walked in all, links included.
 const MAX_STEPS: usize = 400;
+
+/// Bytes read of an fdinfo; `mnt_id` is its third line.
+const FDINFO: usize = 512;
 
 /// A directory on the way.
 #[derive(Debug)]
@@ -32,6 +35,22 @@ pub struct Dir {
     /// That name was the last of the path, or of the link that stands for it:
     /// the object itself, not a directory on the way.
     pub leaf: bool,
+}
+
+impl Dir {
+    /// Notes the name looked up here next. Passed a second time (`..`, a relative
+    /// link), the first name counts, too: it is given back as a directory of its own.
+    fn look_up(&mut self, name: &[u8], leaf: bool) -> io::Result<Option<Self>> {
+        let first = if self.next.is_empty() {
+            None
+        } else {
+            let (fd, next) = (self.fd.try_clone()?, std::mem::take(&mut self.next));
+            Some(Self { fd, next, ..*self })
+        };
+        self.next = name.to_vec();
+        self.leaf = leaf;
+        Ok(first)
+    }
 }
 
 /// The object a walk ended at.
@@ -64,8 +83,11 @@ pub enum End {
 /// What a walk saw.
 #[derive(Debug)]
 pub struct Walk {
-    /// Every directory in which a name was looked up, in order.
+    /// Every directory and every name that was looked up in it; a directory that is
+    /// passed twice under two names is there twice.
     pub dirs: Vec<Dir>,
+    /// Mount of the root.
+    pub root_mount: u64,
     /// Text of the link that stood at the asked path itself, if one did.
     pub link: Option<Vec<u8>>,
     /// Facts of that link.
@@ -80,9 +102,22 @@ pub struct Walk {
 /// # Errors
 /// When `/proc` is not there or the text is not understood.
 pub fn mount_id(fd: BorrowedFd<'_>) -> io::Result<u64> {
-    let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_raw_fd()))?;
-    text.lines()
-        .find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok())
+    let path = format!("/proc/self/fdinfo/{}", fd.as_raw_fd());
+    let info = open(
+        path.as_str(),
+        OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )?;
+    // The line is among the first, and the kernel gives them in one read.
+    let mut text = [0; FDINFO];
+    let length = read(&info, &mut text)?;
+    text.get(..length)
+        .unwrap_or_default()
+        .split(|&byte| byte == b'\n')
+        .find_map(|line| {
+            let value = line.strip_prefix(b"mnt_id:")?.trim_ascii();
+            std::str::from_utf8(value).ok()?.parse().ok()
+        })
         .ok_or_else(|| io::Error::other("fdinfo names no mnt_id"))
 }
 
@@ -120,6 +155,7 @@ pub fn walk(
     seen.extend(stack);
     Ok(Walk {
         dirs: seen,
+        root_mount,
         link,
         link_stat,
         end,
@@ -141,7 +177,8 @@ struct Walker<'a> {
     /// Directories between the root and where the walk stands, the root first.
     stack: Vec<Dir>,
     todo: Vec<Vec<u8>>,
-    /// Directories that were left again by `..` or an absolute link.
+    /// Directories that were left again by `..` or an absolute link, or that are
+    /// passed a second time.
     seen: Vec<Dir>,
     link: Option<Vec<u8>>,
     link_stat: Option<FileStat>,
@@ -199,8 +236,7 @@ impl Walker<'_> {
         let Some(here) = self.stack.last_mut() else {
             return Ok(Some(End::Absent));
         };
-        here.next.clone_from(&name);
-        here.leaf = self.todo.is_empty();
+        self.seen.extend(here.look_up(&name, self.todo.is_empty())?);
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let fd = match openat(&here.fd, name.as_slice(), flags, Mode::empty()) {
             Ok(fd) => fd,
@@ -258,5 +294,5 @@ impl Walker<'_> {
 /// The errno of open(2).
 pub fn open_dir(path: &std::path::Path) -> io::Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    Ok(nix::fcntl::open(path, flags, Mode::empty())?)
+    Ok(open(path, flags, Mode::empty())?)
 }

@@ -1,15 +1,20 @@
-//! The delivery thread: records to the outlet, which knows the sinks. The loop
-//! and the examiner never write anything themselves.
+//! The delivery thread: records to the outlet, which knows the sinks, and states to
+//! the disk, each after the records that it follows from. The loop and the examiner
+//! never write anything themselves.
 
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::model::Record;
+use crate::model::{Change, Gap, Record};
 use crate::sys::epoll::Wake;
 use crate::watch::run::Options;
+use crate::watch::state::identity::Key;
+use crate::watch::state::store::Store;
+use crate::watch::state::{Book, Opened, Remember};
 use crate::watch::status::Status;
 
 /// Records that may wait for the sinks.
@@ -20,6 +25,15 @@ const ROOM: usize = 4096;
 pub enum Delivery {
     /// A finding or a gap.
     Record(Record),
+    /// What one act of a container caused; `remember` is stored once it is told.
+    Act {
+        /// In the order in which they are told; none: there is only something to store.
+        records: Vec<Record>,
+        /// What is known of the file now; `None`: no state of this container is kept.
+        remember: Option<Box<Remember>>,
+    },
+    /// The container with this state is not watched any more.
+    Forget(Key),
     /// The state of the watcher, for the status file.
     Status(Box<Status>),
     /// The first survey is marked; that many root filesystems are watched.
@@ -65,6 +79,7 @@ pub struct Deliverer {
     pub queue: Sender<Delivery>,
     /// What the thread tells.
     pub words: Receiver<Word>,
+    store: Option<Arc<Store>>,
     thread: JoinHandle<()>,
 }
 
@@ -73,17 +88,30 @@ impl Deliverer {
     ///
     /// # Errors
     /// When no thread can be made.
-    pub fn start(outlet: Box<dyn Outlet>, bell: Arc<Wake>) -> io::Result<Self> {
+    pub fn start(outlet: Box<dyn Outlet>, bell: Arc<Wake>, states: Opened) -> io::Result<Self> {
         let (queue, deliveries) = bounded(ROOM);
         let (tell, words) = bounded(16);
+        let store = states.store.clone();
+        let work = Work {
+            outlet,
+            book: states.store.map(|store| Book::new(store, Instant::now())),
+        };
+        let trouble = states.trouble;
         let thread = thread::Builder::new()
             .name("deliver".to_owned())
-            .spawn(move || work(outlet, &deliveries, &tell, &bell))?;
+            .spawn(move || work.run(trouble, &deliveries, &tell, &bell))?;
         Ok(Self {
             queue,
             words,
+            store,
             thread,
         })
+    }
+
+    /// States that could not be read or written since the start.
+    #[must_use]
+    pub fn state_failures(&self) -> u64 {
+        self.store.as_ref().map_or(0, |store| store.failures())
     }
 
     /// Hangs up; the thread delivers what is queued and ends.
@@ -93,32 +121,112 @@ impl Deliverer {
     }
 }
 
-fn work(
-    mut outlet: Box<dyn Outlet>,
-    deliveries: &Receiver<Delivery>,
-    tell: &Sender<Word>,
-    bell: &Wake,
-) {
-    for delivery in deliveries {
-        let word = match delivery {
-            Delivery::Record(record) => outlet.record(&record).err().map(Word::ReaderGone),
-            Delivery::Status(status) => {
-                outlet.status(&status);
-                None
+/// What the thread works with.
+struct Work {
+    outlet: Box<dyn Outlet>,
+    book: Option<Book>,
+}
+
+impl Work {
+    fn run(
+        mut self,
+        trouble: Option<Gap>,
+        deliveries: &Receiver<Delivery>,
+        tell: &Sender<Word>,
+        bell: &Wake,
+    ) {
+        let mut word = trouble.and_then(|gap| self.gap(gap));
+        loop {
+            if let Some(word) = word.take() {
+                let gone = matches!(word, Word::ReaderGone(_));
+                let _ = tell.try_send(word);
+                bell.ring();
+                if gone {
+                    break;
+                }
             }
-            Delivery::Ready(watched) => {
-                outlet.ready(watched);
-                None
-            }
-            Delivery::Reload => outlet.reload().map(Word::Reloaded),
-        };
-        if let Some(word) = word {
-            let gone = matches!(word, Word::ReaderGone(_));
-            let _ = tell.try_send(word);
-            bell.ring();
-            if gone {
-                return;
-            }
+            let next = match self.book.as_ref().map(Book::due) {
+                Some(due) => deliveries.recv_deadline(due),
+                None => deliveries
+                    .recv()
+                    .map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            word = match next {
+                Ok(delivery) => self.deliver(delivery),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            word = word.or_else(|| self.tend());
+        }
+        if let Some(book) = &mut self.book {
+            book.finish();
         }
     }
+
+    fn deliver(&mut self, delivery: Delivery) -> Option<Word> {
+        match delivery {
+            Delivery::Record(record) => return self.record(&record),
+            Delivery::Act { records, remember } => return self.act(&records, remember),
+            Delivery::Forget(key) => {
+                if let Some(book) = &mut self.book {
+                    book.forget(&key, Instant::now());
+                }
+            }
+            Delivery::Status(status) => self.outlet.status(&status),
+            Delivery::Ready(watched) => self.outlet.ready(watched),
+            Delivery::Reload => return self.outlet.reload().map(Word::Reloaded),
+        }
+        None
+    }
+
+    fn record(&mut self, record: &Record) -> Option<Word> {
+        self.outlet.record(record).err().map(Word::ReaderGone)
+    }
+
+    fn gap(&mut self, gap: Gap) -> Option<Word> {
+        self.record(&Record::Gap(Box::new(gap)))
+    }
+
+    /// Noted, told, stored, in this order: whenever this ends halfway, the next run
+    /// tells it again, and knows that it may be for the second time.
+    fn act(&mut self, records: &[Record], remember: Option<Box<Remember>>) -> Option<Word> {
+        let mut kept = self.book.as_mut().zip(remember);
+        if let Some((book, remember)) = &mut kept
+            && !records.is_empty()
+        {
+            book.telling(remember, changes(records), Instant::now());
+        }
+        for record in records {
+            if let Err(why) = self.outlet.record(record) {
+                return Some(Word::ReaderGone(why));
+            }
+        }
+        if let Some((book, remember)) = kept {
+            if records.is_empty() {
+                book.later(*remember, Instant::now());
+            } else {
+                book.told(*remember, Instant::now());
+            }
+        }
+        None
+    }
+
+    /// Stores what is due, and tells what went wrong with it.
+    fn tend(&mut self) -> Option<Word> {
+        let book = self.book.as_mut()?;
+        let now = Instant::now();
+        if book.due() <= now {
+            book.tick(now);
+        }
+        let trouble = book.trouble()?;
+        self.gap(trouble)
+    }
+}
+
+fn changes(records: &[Record]) -> Vec<Change> {
+    let change = |record: &Record| match record {
+        Record::Finding(finding) => Some(finding.change),
+        Record::Gap(_) => None,
+    };
+    records.iter().filter_map(change).collect()
 }

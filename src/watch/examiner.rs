@@ -6,9 +6,14 @@
 //! have been made a moment ago, and a file that was created and not closed may be
 //! about to be written. The event then takes the held look's place; nothing is
 //! told twice, and nothing is lost when no event comes.
+//!
+//! What an earlier run knew of a container is taken up at the first look, so that
+//! a change made meanwhile is told, and nothing else.
+
+mod finding;
+mod known;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -16,41 +21,40 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::examine::file::{Look, look};
-use crate::judge::change::{change, first_sight};
-use crate::judge::origin::place;
-use crate::model::{
-    Change, ChangeType, Detection, FileKind, FileView, Finding, Gap, Record, RootfsId,
-};
+use crate::judge::restart::{Last, verdicts};
+use crate::model::{Detection, FileKind, FileView, Gap, Record, RootfsId};
 use crate::sys::fanotify::mask;
 use crate::watch::deliver::Delivery;
+use crate::watch::examiner::finding::records;
+use crate::watch::examiner::known::{Known, Memory};
 use crate::watch::jobs::{Acted, Job, Subject};
+use crate::watch::state::store::Store;
 use crate::watch::surveyor::{Ask, Asker};
 
 /// How long a look waits for the event that explains it.
 const HOLD: Duration = Duration::from_millis(50);
+/// How long a difference to what an earlier run knew waits for the container's
+/// init: until it is known, what the container mounts over the file is not seen.
+const HOLD_FOR_INIT: Duration = Duration::from_secs(2);
+/// How long a hold may outlast its time while jobs are waiting.
+const BEHIND: Duration = Duration::from_secs(1);
 /// How long a full delivery queue is waited for before a record is given up and counted.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Bits of an act that only writes.
 const WRITING: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE;
 
-/// What is known of one root filesystem's file.
-#[derive(Debug, Default)]
-struct Known {
-    /// The file at the last look; `None`: there was none.
-    file: Option<FileView>,
-    /// Pid of the last act told.
-    told: Option<i32>,
-    /// The last look did not see; told once until it sees again.
-    blind: Option<String>,
-}
-
+/// Bits of an act that can have changed what the file holds.
+const CHANGING: u64 =
+    mask::CREATE | mask::MODIFY | mask::DELETE | mask::MOVED_FROM | mask::MOVED_TO;
 /// A finding that waits for its explanation.
 #[derive(Debug)]
 struct Held {
     until: Instant,
     subject: Arc<Subject>,
     acted: Acted,
+    /// What was seen when it was held back: all there is when the container ends.
+    seen: Option<FileView>,
 }
 
 /// The examiner.
@@ -63,10 +67,11 @@ pub struct Examiner {
     survey: Asker,
     known: HashMap<RootfsId, Known>,
     held: HashMap<RootfsId, Held>,
+    memory: Memory,
 }
 
 impl Examiner {
-    /// An examiner that knows nothing yet. `quote` bounds the content kept;
+    /// An examiner that knows what `store` holds. `quote` bounds the content kept;
     /// `dropped` counts records given up.
     #[must_use]
     pub fn new(
@@ -74,6 +79,7 @@ impl Examiner {
         dropped: Arc<AtomicU64>,
         quote: usize,
         host_ns: Option<u64>,
+        store: Option<Arc<Store>>,
         survey: Asker,
     ) -> Self {
         Self {
@@ -84,6 +90,7 @@ impl Examiner {
             survey,
             known: HashMap::new(),
             held: HashMap::new(),
+            memory: Memory::new(store),
         }
     }
 
@@ -100,7 +107,9 @@ impl Examiner {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.release(Some(Instant::now()));
+            // An explanation that waits in the queue is as good as here.
+            let now = Instant::now();
+            self.release(Some(if jobs.is_empty() { now } else { now - BEHIND }));
         }
         self.release(None);
     }
@@ -109,10 +118,7 @@ impl Examiner {
         match job {
             Job::First(subject, at) => self.first(subject, at),
             Job::Look(subject, acted) => self.acted(subject, *acted),
-            Job::Forget(id) => {
-                self.release_one(id);
-                self.known.remove(&id);
-            }
+            Job::Forget(id) => self.part(id),
         }
     }
 
@@ -130,11 +136,29 @@ impl Examiner {
     }
 
     fn release_one(&mut self, id: RootfsId) {
-        if let Some(Held { subject, acted, .. }) = self.held.remove(&id) {
-            match acted.detection {
-                Detection::Scan => self.tell_first(&subject, acted.at),
-                _ => self.examine(&subject, acted),
+        match self.held.remove(&id) {
+            // What changed since then has an event of its own.
+            Some(Held {
+                subject,
+                acted,
+                seen,
+                ..
+            }) if acted.mask == 0 => {
+                self.judge(&subject, acted, seen);
             }
+            Some(Held { subject, acted, .. }) => self.examine(&subject, acted),
+            None => {}
+        }
+    }
+
+    /// The container is gone: what was held back is told by what was seen then.
+    fn part(&mut self, id: RootfsId) {
+        if let Some(held) = self.held.remove(&id) {
+            self.judge(&held.subject, held.acted, held.seen);
+        }
+        let known = self.known.remove(&id);
+        if let Some(key) = known.and_then(|known| self.memory.part(known)) {
+            self.send(Delivery::Forget(key), 0);
         }
     }
 
@@ -143,116 +167,131 @@ impl Examiner {
         if self.known.contains_key(&subject.id) {
             return;
         }
-        match self.see(&subject) {
-            Some(None) => {
-                self.known.insert(subject.id, Known::default());
-            }
-            Some(Some(_)) => {
-                self.hold(subject, Acted::look(at, Detection::Scan));
-            }
-            None => {}
+        let (known, trouble) = self.memory.recall(&subject);
+        self.known.insert(subject.id, known);
+        if let Some(gap) = trouble {
+            self.send(Delivery::Record(Record::Gap(Box::new(gap))), 1);
         }
-    }
-
-    fn tell_first(&mut self, subject: &Subject, at: SystemTime) {
-        let Some(Some(file)) = self.see(subject) else {
-            return;
-        };
-        let verdict = first_sight(&file);
-        self.known.entry(subject.id).or_default().file = Some(file.clone());
-        self.tell(
-            subject,
-            &Acted::look(at, Detection::Scan),
-            verdict,
-            Some(file),
-            None,
-        );
+        self.acted(subject, Acted::look(at, Detection::Scan));
     }
 
     /// An act that is over. One that explains a held look takes its place.
     fn acted(&mut self, subject: Arc<Subject>, mut acted: Acted) {
         if let Some(mut held) = self.held.remove(&subject.id) {
             if acted.mask == 0 {
+                held.until = held.until.min(Instant::now() + self.patience(&subject));
                 held.acted.writer = held.acted.writer.or(acted.writer);
-                self.held.insert(subject.id, held);
+                if let Some(now) = self.see(&subject) {
+                    held.seen = now;
+                }
+                held.subject = subject;
+                self.held.insert(held.subject.id, held);
                 return;
             }
-            if held.acted.mask == 0 || held.acted.pid() == acted.pid() {
+            // What changed while nobody looked is not laid to a later chmod.
+            let can_explain = acted.mask & CHANGING != 0 || !self.is_earlier(subject.id);
+            let explains = match held.acted.mask {
+                0 => can_explain,
+                _ => held.acted.pid() == acted.pid(),
+            };
+            if explains {
                 acted.join(held.acted);
             } else {
-                self.held.insert(subject.id, held);
-                self.release_one(subject.id);
+                self.examine(&held.subject, held.acted);
             }
         }
-        if self.may_go_on(&subject, acted.mask) {
-            return self.hold(subject, acted);
+        // One look for both: between two of them the file may come to be.
+        let Some(now) = self.see(&subject) else {
+            return;
+        };
+        if self.may_go_on(subject.id, acted.mask, now.as_ref()) {
+            self.hold(subject, acted, now);
+        } else {
+            self.judge(&subject, acted, now);
         }
-        self.examine(&subject, acted);
+    }
+
+    /// What is known is what an earlier run knew.
+    fn is_earlier(&self, id: RootfsId) -> bool {
+        self.known.get(&id).is_some_and(|known| known.past.earlier)
+    }
+
+    /// How long a look of this container is held back.
+    fn patience(&self, subject: &Subject) -> Duration {
+        if subject.reach.init.is_none() && self.is_earlier(subject.id) {
+            HOLD_FOR_INIT
+        } else {
+            HOLD
+        }
     }
 
     /// More of the act may be on its way: a look without an event found a
     /// difference, or a file is created or cut to nothing and not closed yet.
-    fn may_go_on(&mut self, subject: &Subject, seen: u64) -> bool {
+    fn may_go_on(&self, id: RootfsId, seen: u64, now: Option<&FileView>) -> bool {
+        if seen == 0 {
+            let past = self.known.get(&id).map(|known| &known.past);
+            return past.is_some_and(|past| !verdicts(past, now, 0).is_empty());
+        }
         let open = seen & (mask::CREATE | mask::MODIFY) != 0
             && seen & !(mask::CREATE | mask::MODIFY | mask::ATTRIB) == 0;
-        if !open && seen != 0 {
-            return false;
-        }
-        let Some(now) = self.see(subject) else {
-            return false;
-        };
-        if seen == 0 {
-            let before = self
-                .known
-                .get(&subject.id)
-                .and_then(|known| known.file.as_ref());
-            return !change(before, now.as_ref(), 0).is_empty();
-        }
-        now.is_some_and(|file| {
+        open && now.is_some_and(|file| {
             let plain = file.kind == FileKind::Regular && file.links == 1 && file.target.is_none();
             plain && (seen & mask::MODIFY == 0 || file.size == 0)
         })
     }
 
-    fn hold(&mut self, subject: Arc<Subject>, acted: Acted) {
-        let until = Instant::now() + HOLD;
+    fn hold(&mut self, subject: Arc<Subject>, acted: Acted, seen: Option<FileView>) {
+        let patience = if acted.mask == 0 {
+            self.patience(&subject)
+        } else {
+            HOLD
+        };
         self.held.insert(
             subject.id,
             Held {
-                until,
+                until: Instant::now() + patience,
                 subject,
                 acted,
+                seen,
             },
         );
     }
 
     fn examine(&mut self, subject: &Subject, acted: Acted) {
-        let Some(after) = self.see(subject) else {
-            return;
-        };
+        if let Some(after) = self.see(subject) {
+            self.judge(subject, acted, after);
+        }
+    }
+
+    /// What a look after an act means, against what was known before it.
+    fn judge(&mut self, subject: &Subject, acted: Acted, after: Option<FileView>) {
         let known = self.known.entry(subject.id).or_default();
-        let before = std::mem::replace(&mut known.file, after.clone());
         // Equal to the last time stamp: this very act was looked at before its last
         // event was read.
         let told = acted.mask & !WRITING == 0
             && acted.mask != 0
-            && before == after
+            && after.is_some()
+            && known.past.last.file() == after.as_ref()
             && known.told == acted.pid();
         if acted.mask != 0 {
             known.told = acted.pid();
         }
-        if told && before.is_some() {
+        if told {
             return;
         }
-        if before.as_ref().map(FileView::way) != after.as_ref().map(FileView::way) {
+        let found = verdicts(&known.past, after.as_ref(), acted.mask);
+        let past = std::mem::take(&mut known.past);
+        known.past.last = Last::seen(after.as_ref());
+        let remember = known.remember(subject);
+        if past.last.file().map(FileView::way) != after.as_ref().map(FileView::way) {
             self.survey.ask(Ask::Again(subject.id));
         }
-        for verdict in change(before.as_ref(), after.as_ref(), acted.mask) {
-            // The close of a file whose writes were told is no news.
-            if acted.closing && !verdict.alert && verdict.kind == ChangeType::Info {
-                continue;
-            }
-            self.tell(subject, &acted, verdict, after.clone(), before.clone());
+        let is_new = past.earlier || past.last == Last::Unseen;
+        let views = (&past, after.as_ref());
+        let records = records(subject, acted, found, views, self.host_ns);
+        if is_new || !records.is_empty() {
+            let count = records.len();
+            self.send(Delivery::Act { records, remember }, count);
         }
     }
 
@@ -275,13 +314,14 @@ impl Examiner {
         let known = self.known.entry(subject.id).or_default();
         if known.blind.as_ref() != Some(&reason) {
             known.blind = Some(reason.clone());
-            self.send(Record::Gap(Box::new(Gap {
+            let gap = Gap {
                 at: SystemTime::now(),
                 reason: "not-seen",
                 detail: format!("the file could not be looked at: {reason}"),
                 remedy: "see `ldwatch list`; a container that ended while it was looked at needs nothing",
                 container: Some(subject.container.clone()),
-            })));
+            };
+            self.send(Delivery::Record(Record::Gap(Box::new(gap))), 1);
         }
         None
     }
@@ -292,50 +332,10 @@ impl Examiner {
         }
     }
 
-    fn tell(
-        &self,
-        subject: &Subject,
-        acted: &Acted,
-        verdict: Change,
-        after: Option<FileView>,
-        before: Option<FileView>,
-    ) {
-        let mut writer = acted.writer.clone();
-        let mut container = subject.container.clone();
-        if let Some(writer) = &mut writer {
-            place(
-                writer,
-                &mut container,
-                acted.same_root,
-                subject.mount_ns,
-                self.host_ns,
-            );
-        }
-        let rootfs = subject.reach.host_path().map(Path::to_owned);
-        let finding = Finding {
-            at: acted.at,
-            change: verdict,
-            detection: acted.detection,
-            container,
-            rootfs: rootfs.unwrap_or_default(),
-            coverage: subject.coverage.clone(),
-            writer,
-            file: after.filter(|_| verdict.kind != ChangeType::Deletion),
-            before,
-            folded: acted.folded,
-            reasons: Vec::new(),
-            repeat: false,
-        };
-        self.send(Record::Finding(Box::new(finding)));
-    }
-
-    fn send(&self, record: Record) {
-        if self
-            .records
-            .send_timeout(Delivery::Record(record), PATIENCE)
-            .is_err()
-        {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+    /// Queues a delivery that holds so many records.
+    fn send(&self, delivery: Delivery, records: usize) {
+        if self.records.send_timeout(delivery, PATIENCE).is_err() {
+            self.dropped.fetch_add(records as u64, Ordering::Relaxed);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use crate::model::{Container, Coverage, Detection, RootfsId, Writer};
 use crate::reach::Reach;
+use crate::survey::mounts::RootKey;
 
 /// One watched root filesystem, as of its last sighting.
 #[derive(Debug, Clone)]
@@ -18,8 +19,8 @@ pub struct Subject {
     pub reach: Reach,
     /// The container's mount namespace, once known.
     pub mount_ns: Option<u64>,
-    /// Device of its superblock.
-    pub device: (u32, u32),
+    /// Which root filesystem.
+    pub root: RootKey,
     /// Its writable layer, as the host names it.
     pub upper: Option<PathBuf>,
     /// How it is watched.

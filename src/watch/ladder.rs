@@ -64,6 +64,13 @@ impl Tried {
         }
     }
 
+    /// A spot of that kind was there, marked or refused.
+    #[must_use]
+    pub fn has(&self, kind: Kind) -> bool {
+        self.marked.iter().any(|(marked, _)| *marked == kind)
+            || self.refused.iter().any(|(refused, _)| *refused == kind)
+    }
+
     /// The coverage this makes. The mark on the directory that holds the name decides
     /// the rung; without one there is none. Any other refusal is a gap of the rung.
     #[must_use]

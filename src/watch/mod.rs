@@ -11,6 +11,7 @@ mod news;
 mod report;
 pub mod run;
 pub mod service;
+pub mod state;
 pub mod status;
 pub mod surveyor;
 mod tables;

@@ -47,14 +47,17 @@ impl Watch {
         for spot in &sighting.spots {
             tried.take(spot.kind, self.marks.add(id, spot, round, &self.waiter));
         }
-        self.marks.prune(id, round);
+        // A way that could not be walked to its end proves nothing of the marks on it.
+        if sighting.trouble.is_empty() && tried.has(Kind::Etc) {
+            self.marks.prune(id, round);
+        }
         let subject = Arc::new(Subject {
             id,
             coverage: tried.coverage(&sighting.trouble),
             container: sighting.container,
             reach: sighting.reach,
             mount_ns: sighting.mount_ns,
-            device: sighting.device,
+            root: sighting.root,
             upper: sighting.upper,
         });
         self.tell_refusals(&subject, &tried.refused);

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::model::RootfsId;
 use crate::watch::deliver::Delivery;
 use crate::watch::run::Watch;
-use crate::watch::status::{Covered, Status};
+use crate::watch::status::{Counters, Covered, Status};
 use crate::watch::watched::Watched;
 
 impl Watch {
-    /// Tells what is due: records that were given up, and the state.
+    /// Tells what is due: a sign of life, records that were given up, and the state.
     pub(super) fn report(&mut self, now: Instant) {
+        self.service.turned(now);
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             self.counters.records_dropped += dropped;
@@ -44,7 +45,10 @@ impl Watch {
             pidfds: self.marks.has_pidfds(),
             groups: self.marks.lanes(),
             marks: self.marks.len(),
-            counters: self.counters,
+            counters: Counters {
+                state_failures: self.deliverer.state_failures(),
+                ..self.counters
+            },
             containers: all
                 .into_iter()
                 .map(|(_, watched)| covered(watched))

@@ -26,6 +26,7 @@ use crate::watch::examiner::Examiner;
 use crate::watch::jobs::Job;
 use crate::watch::marks::Marks;
 use crate::watch::service::Service;
+use crate::watch::state::Opened;
 use crate::watch::status::Counters;
 use crate::watch::surveyor::{Ask, Surveyor};
 use crate::watch::watched::Watched;
@@ -66,6 +67,8 @@ pub struct Options {
     pub quote: usize,
     /// Further directories with runc or crun states.
     pub state_roots: Vec<std::path::PathBuf>,
+    /// Where the last known states are kept, as of the start; `None`: nowhere.
+    pub state_dir: Option<std::path::PathBuf>,
 }
 
 /// Why the loop ended.
@@ -125,7 +128,9 @@ impl Watch {
         waiter.add(&mounts, Interest::Priority, MOUNTS)?;
         waiter.add(&*bell, Interest::Readable, BELL)?;
         let boot = Boot::read();
-        let deliverer = Deliverer::start(outlet, Arc::clone(&bell))?;
+        let states = Opened::at(options.state_dir.as_deref());
+        let store = states.store.clone();
+        let deliverer = Deliverer::start(outlet, Arc::clone(&bell), states)?;
         let readers = Readers::new("/".as_ref()).with_state_roots(&options.state_roots);
         let surveyor = Surveyor::start(
             Survey::new(readers, boot.mount_ns.unwrap_or(0)),
@@ -138,6 +143,7 @@ impl Watch {
             Arc::clone(&dropped),
             options.quote,
             boot.mount_ns,
+            store,
             surveyor.asker(),
         );
         let examiner = thread::Builder::new()
@@ -186,7 +192,6 @@ impl Watch {
             for &token in &tokens {
                 match token {
                     STOP if self.stop.take() => {
-                        self.service.stopping();
                         self.finish();
                         self.farewell();
                         return Ok(Ended::Asked);
@@ -305,7 +310,6 @@ impl Watch {
             self.status_due.get_or_insert(now);
         }
         self.report(now);
-        self.service.turned(now);
     }
 
     fn look_at_all(&mut self, detection: Detection) {

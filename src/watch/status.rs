@@ -24,6 +24,9 @@ pub struct Counters {
     pub refused_marks: u64,
     /// Records that were given up because the sinks were too slow.
     pub records_dropped: u64,
+    /// States of containers that could not be read or written.
+    #[serde(default)]
+    pub state_failures: u64,
 }
 
 /// One container in the status.

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::judge::settle::{Act, Settle};
 use crate::model::{Detection, Writer, WriterSource};
+use crate::survey::processes::root_of;
 use crate::watch::jobs::{Acted, Subject};
 use crate::watch::tables::Watching;
-use crate::who::process::{Boot, root_device, writer};
+use crate::who::process::{Boot, writer};
 
 /// A watched root filesystem.
 #[derive(Debug)]
@@ -72,7 +73,7 @@ impl Watched {
         let writer = writer(boot, pid, pidfd);
         // Only a container that no file named needs to know whose root the writer has.
         let same_root = self.subject.container.id.is_none()
-            && pidfd.is_some_and(|pidfd| root_device(pid, pidfd) == Some(self.subject.device));
+            && pidfd.is_some_and(|pidfd| root_of(pid, pidfd).as_ref() == Some(&self.subject.root));
         (writer, same_root)
     }
 

@@ -1,14 +1,16 @@
 //! Reads one process while it may be vanishing.
 //!
-//! `/proc/PID` is pinned first, and everything is read below that descriptor; the
-//! pidfd that came with the event then says whether the process still existed
-//! after the reading. Only then were the facts its own and not a successor's.
-//! A process that is gone is not an error: it is a `Writer` of whom less is known.
+//! `/proc/PID` is pinned first; the pidfd that came with the event then says whether
+//! the process still exists. If so, what was pinned is that process and no successor
+//! of its pid, and stays so: everything is read below that descriptor, and a process
+//! that ends meanwhile takes only what was not read yet. A process that is gone is
+//! not an error: it is a `Writer` of whom less is known.
 
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -17,7 +19,6 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{Ancestor, Origin, Writer, WriterSource};
 use crate::parse::cgroup::member;
-use crate::parse::mountinfo::mounts;
 use crate::parse::stat::{Stat, stat, status};
 use crate::reach::{mount_ns, read_of};
 use crate::sys::pidfd;
@@ -26,8 +27,6 @@ use crate::sys::pidfd;
 const MAX_ARGS: u64 = 4096;
 /// Bytes of the small proc files taken.
 const MAX_TEXT: u64 = 16 * 1024;
-/// Bytes of a mount table taken: its root line is among the first.
-const MAX_TABLE: u64 = 64 * 1024;
 /// Parents followed.
 const MAX_PARENTS: usize = 8;
 
@@ -90,23 +89,28 @@ pub fn writer(boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
     let Ok(process) = Process::new(pid) else {
         return Writer::unknown(Some(pid));
     };
-    let read = read(boot, &process);
-    match (read, pidfd) {
-        (Ok(writer), Some(pidfd)) if pidfd::exists(pidfd.as_fd()) => writer,
-        // Without a pidfd nothing tells a successor of the pid from the writer.
-        (Ok(writer), None) => Writer {
-            confirmed: false,
+    // Checked after the pinning and before the reading, which takes longer than many
+    // a writer lives.
+    if pidfd.is_some_and(|pidfd| !pidfd::exists(pidfd.as_fd())) {
+        return Writer::unknown(Some(pid));
+    }
+    match read(boot, &process) {
+        Ok(writer) => Writer {
+            // Without a pidfd nothing tells a successor of the pid from the writer.
+            confirmed: pidfd.is_some(),
             ..writer
         },
-        _ => Writer::unknown(Some(pid)),
+        Err(_) => Writer::unknown(Some(pid)),
     }
 }
 
 fn read(boot: &Boot, process: &Process) -> io::Result<Writer> {
     let line = read_of(process, "stat", MAX_TEXT)?;
     let stat = stat(&line).ok_or_else(|| io::Error::other("stat line not understood"))?;
+    // What names it and its place comes first: it may end between two reads.
     let exe = process.exe().ok();
     let text = read_of(process, "cgroup", MAX_TEXT).unwrap_or_default();
+    let mount_ns = namespace(process);
     let status = status(&read_of(process, "status", MAX_TEXT).unwrap_or_default());
     let (args, args_truncated) = args(process);
     let pid = process.pid();
@@ -134,11 +138,17 @@ fn read(boot: &Boot, process: &Process) -> io::Result<Writer> {
         interactive: Some(stat.tty != 0),
         entity_id: Some(boot.entity(pid, stat.start_ticks)),
         parents: parents(boot, &stat),
-        mount_ns: mount_ns(Path::new(&format!("/proc/{pid}/ns/mnt"))),
+        mount_ns,
         member: member(&text),
         origin: Origin::Unknown,
         ..Writer::unknown(Some(pid))
     })
+}
+
+/// Mount namespace of a pinned process: the inode number of what its link leads to.
+fn namespace(process: &Process) -> Option<u64> {
+    let file = process.open_relative("ns/mnt").ok()?;
+    Some(file.metadata().ok()?.ino())
 }
 
 /// Arguments as the process shows them: it can write what it likes there.
@@ -194,17 +204,6 @@ fn parents(boot: &Boot, child: &Stat) -> Vec<Ancestor> {
         (next, younger) = (stat.ppid, stat.start_ticks);
     }
     chain
-}
-
-/// Device of what is mounted as a process's root; the pidfd confirms whose answer
-/// it was.
-#[must_use]
-pub fn root_device(pid: i32, pidfd: &OwnedFd) -> Option<(u32, u32)> {
-    let process = Process::new(pid).ok()?;
-    let table = read_of(&process, "mountinfo", MAX_TABLE).ok()?;
-    let (all, _) = mounts(&table);
-    let device = all.iter().rfind(|mount| &*mount.mountpoint == b"/")?.device;
-    pidfd::exists(pidfd.as_fd()).then_some(device)
 }
 
 #[cfg(test)]

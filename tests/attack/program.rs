@@ -1,20 +1,25 @@
 //! The attack program of the black-box tests: one verb, one way to change a file.
 //!
-//! `attack VERB PATH NONCE` leaves a line `/tmp/NONCE.so` in the file (or changes
-//! what is there), prints nothing and exits 0; 77 means that the act is not possible
-//! here, with the reason on stderr. `first`, `sleep`, `contain`, `enter` and `rooted`
-//! make and enter containers (see `contain`). It knows nothing of the watcher it is to be
-//! caught by, and it is linked statically so that it runs in an empty root.
+//! `attack VERB PATH NONCE [EXTRA]` leaves a line `/tmp/NONCE.so` in the file (or
+//! changes what is there), prints nothing and exits 0; 77 means that the act is not
+//! possible here, with the reason on stderr. `first`, `sleep`, `hand`, `contain`, `enter`
+//! and `rooted` make, enter and keep containers (see `contain` and `hand`). It knows
+//! nothing of the watcher it is to be caught by, and it is linked statically so that it
+//! runs in an empty root. It changes nothing below the `etc` of any other root.
 
 #![allow(clippy::print_stderr)]
 
 mod contain;
+mod hand;
+mod mounts;
+mod names;
 mod raw;
+mod uring;
 mod verbs;
 
 use std::ffi::OsString;
 use std::io::{Error, Result};
-use std::path::Path;
+use std::path::{Component, Path};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -49,14 +54,49 @@ fn run(args: &[OsString]) -> Result<()> {
         (Some("contain"), Some(merged), _) => contain::contain(Path::new(merged), rest(args)),
         (Some("enter"), Some(pid), _) => contain::enter(pid, rest(args)),
         (Some("first"), Some(nonce), _) => {
-            verbs::act("create", Path::new("/etc/ld.so.preload"), nonce, None)?;
+            change("create", Path::new("/etc/ld.so.preload"), nonce, None)?;
             sleep()
         }
         (Some("sleep"), ..) => sleep(),
         (Some("rooted"), ..) => contain::rooted(),
-        (Some(verb), Some(path), Some(nonce)) => verbs::act(verb, Path::new(path), nonce, word(3)),
-        _ => Err(Error::other("usage: attack VERB PATH NONCE")),
+        (Some("hand"), Some(path), _) => {
+            harmless("hand", Path::new(path))?;
+            hand::obey(Path::new(path))
+        }
+        (Some(verb), Some(path), Some(nonce)) => change(verb, Path::new(path), nonce, word(3)),
+        _ => Err(Error::other("usage: attack VERB PATH NONCE [EXTRA]")),
     }
+}
+
+fn change(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<()> {
+    harmless(verb, path)?;
+    if let Some(done) = mounts::mount_act(verb, path, nonce, extra) {
+        return done;
+    }
+    verbs::act(verb, path, nonce, extra)
+}
+
+/// Refuses what would reach the machine: an act outside the temporary directories, or
+/// a mount, in a root that is no container of the tests. Those hold this program.
+fn harmless(verb: &str, path: &Path) -> Result<()> {
+    if Path::new("/bin/attack").exists() {
+        return Ok(());
+    }
+    let below = |top: &str| path.starts_with(top);
+    let plain = path
+        .components()
+        .all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+    let mounts = matches!(verb, "bind" | "bind-directory" | "proc" | "umount")
+        || verb.starts_with("tmpfs")
+        || verb.starts_with("overlay");
+    let own = ["/etc", "/proc", "/sys", "/dev", "/bin", "/usr", "/lib"];
+    if plain && path.is_absolute() && !mounts && !own.iter().any(|top| below(top)) {
+        return Ok(());
+    }
+    Err(Error::other(format!(
+        "{verb} {}: not in a container of the tests",
+        path.display()
+    )))
 }
 
 fn rest(args: &[OsString]) -> &[OsString] {

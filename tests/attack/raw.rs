@@ -83,31 +83,101 @@ pub fn fallocate(file: &File) -> Result<()> {
     check(i64::from(done))
 }
 
+/// A shared, writable mapping of the start of a file; unmapped at its end.
+pub struct Mapping {
+    at: *mut libc::c_void,
+    length: usize,
+}
+
+impl Mapping {
+    /// Maps the first `length` bytes, which the file must have.
+    pub fn new(file: &File, length: usize) -> Result<Self> {
+        if file.metadata()?.len() < length as u64 {
+            return Err(Error::other("the file is too short for the store"));
+        }
+        // SAFETY: a fresh mapping at an address of the kernel's choice; nothing is replaced.
+        let at = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                length,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        if at == libc::MAP_FAILED {
+            return Err(Error::last_os_error());
+        }
+        Ok(Self { at, length })
+    }
+
+    /// Writes at the start, no more than was mapped.
+    pub fn store(&self, content: &[u8]) {
+        let length = content.len().min(self.length);
+        // SAFETY: the mapping is at least `length` bytes long, writable, backed by the
+        // file (checked in `new`) and does not overlap `content`.
+        unsafe { ptr::copy_nonoverlapping(content.as_ptr(), self.at.cast::<u8>(), length) };
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the range is exactly the mapping made in `new`, not used afterwards.
+        unsafe { libc::munmap(self.at, self.length) };
+    }
+}
+
 /// Overwrites the start of the file through a shared mapping.
 pub fn mmap_store(path: &Path, content: &[u8]) -> Result<()> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
-    if file.metadata()?.len() < content.len() as u64 {
-        return Err(Error::other("the file is too short for the store"));
-    }
-    // SAFETY: a fresh mapping at an address of the kernel's choice; nothing is replaced.
-    let at = unsafe {
-        libc::mmap(
-            ptr::null_mut(),
-            content.len(),
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED,
-            file.as_raw_fd(),
+    Mapping::new(&file, content.len())?.store(content);
+    Ok(())
+}
+
+/// Sets or clears the immutable flag (`chattr +i`, `chattr -i`).
+pub fn immutable(path: &Path, on: bool) -> Result<()> {
+    const FLAG: libc::c_int = 0x10; // FS_IMMUTABLE_FL, linux/fs.h
+    let file = File::open(path)?;
+    let mut flags: libc::c_int = 0;
+    // SAFETY: the descriptor is open; the kernel writes one int (ioctl_iflags(2)).
+    let got = unsafe { libc::ioctl(file.as_raw_fd(), libc::FS_IOC_GETFLAGS, &raw mut flags) };
+    unsupported(check(i64::from(got)))?;
+    flags = if on { flags | FLAG } else { flags & !FLAG };
+    // SAFETY: as above; the kernel reads one int.
+    let set = unsafe { libc::ioctl(file.as_raw_fd(), libc::FS_IOC_SETFLAGS, &raw const flags) };
+    unsupported(check(i64::from(set)))
+}
+
+/// A filesystem without such flags answers ENOTTY.
+fn unsupported(done: Result<()>) -> Result<()> {
+    done.map_err(|error| match error.raw_os_error() {
+        Some(libc::ENOTTY) => Error::from_raw_os_error(libc::EOPNOTSUPP),
+        _ => error,
+    })
+}
+
+/// setxattr(2) of a user attribute.
+pub fn setxattr(path: &Path, value: &[u8]) -> Result<()> {
+    let path = c_path(path)?;
+    // SAFETY: both names are NUL-terminated; `value` is valid for its length.
+    let done = unsafe {
+        libc::setxattr(
+            path.as_ptr(),
+            c"user.ldwatch".as_ptr(),
+            value.as_ptr().cast(),
+            value.len(),
             0,
         )
     };
-    if at == libc::MAP_FAILED {
-        return Err(Error::last_os_error());
-    }
-    // SAFETY: the mapping is `content.len()` bytes long, writable and backed by the
-    // file (checked above), and does not overlap `content`.
-    unsafe { ptr::copy_nonoverlapping(content.as_ptr(), at.cast::<u8>(), content.len()) };
-    // SAFETY: the range is exactly the mapping made above and is not used afterwards.
-    let done = unsafe { libc::munmap(at, content.len()) };
+    check(i64::from(done))
+}
+
+/// mknod(2): the device "null", which is harmless to whoever opens it.
+pub fn mknod(path: &Path) -> Result<()> {
+    let path = c_path(path)?;
+    // SAFETY: the path is NUL-terminated; the call reads no other memory.
+    let done = unsafe { libc::mknod(path.as_ptr(), libc::S_IFCHR | 0o644, libc::makedev(1, 3)) };
     check(i64::from(done))
 }
 

@@ -7,17 +7,19 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::raw;
+use crate::{names, raw, uring};
 
 /// Does what `verb` says to `path`. `extra` is the verb's own argument.
 pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<()> {
     match verb {
         "create" => fs::write(path, line(nonce)),
         "create-long" => fs::write(path, format!("{}/tmp/{nonce}-tail.so\n", line(nonce))),
-        "append" => OpenOptions::new()
+        "touch" => OpenOptions::new()
+            .create(true)
             .append(true)
-            .open(path)?
-            .write_all(line(nonce).as_bytes()),
+            .open(path)
+            .map(|_| ()),
+        "append" => append(path, nonce),
         "truncate-write" => OpenOptions::new()
             .write(true)
             .truncate(true)
@@ -26,48 +28,48 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<
         "truncate2" => raw::truncate(path, first_line_length(path)?),
         "held-fd" => held(path, nonce, extra),
         "double" => double(path, nonce),
+        "rewrite" => rewrite(path, nonce),
+        "flap" => flap(path, nonce),
+        "storm" => storm(path, nonce, extra),
         "mmap-store" => raw::mmap_store(path, line(nonce).as_bytes()),
         "fallocate" => raw::fallocate(&OpenOptions::new().write(true).open(path)?),
         "copy_file_range" | "sendfile" | "splice" => kernel_copy(verb, path, nonce),
+        "io_uring" => uring::create(path, line(nonce).as_bytes()),
         "read" => File::open(path)?.read_to_end(&mut Vec::new()).map(|_| ()),
-        _ => act_on_the_name(verb, path, nonce),
-    }
-}
-
-fn act_on_the_name(verb: &str, path: &Path, nonce: &str) -> Result<()> {
-    match verb {
-        "rename-outside" => fs::rename(outside(nonce)?, path),
-        "rename-inside" => {
-            let beside = path.with_file_name(format!(".{nonce}"));
-            fs::write(&beside, line(nonce))?;
-            fs::rename(beside, path)
-        }
-        "exchange" => raw::exchange(&outside(nonce)?, path),
-        "link" => fs::hard_link(outside(nonce)?, path),
-        "symlink" => symlink(outside(nonce)?, path),
-        "tmpfile-link" => raw::tmpfile_link(path, line(nonce).as_bytes()),
         "chmod" => {
             let mode = fs::metadata(path)?.permissions().mode();
             fs::set_permissions(path, Permissions::from_mode((mode & 0o7777) ^ 0o022))
         }
         "chown" => chown(path, Some(1), Some(1)),
-        "unlink" => fs::remove_file(path),
-        "rename-away" => fs::rename(path, format!("/tmp/{nonce}.away")),
-        "mkfifo" => raw::mkfifo(path),
-        "mkdir" => fs::create_dir(path),
-        _ => Err(Error::other(format!("unknown verb {verb}"))),
+        "setxattr" => raw::setxattr(path, nonce.as_bytes()),
+        "chattr+i" => raw::immutable(path, true),
+        "chattr-i" => raw::immutable(path, false),
+        _ => names::act(verb, path, nonce, extra),
     }
 }
 
-fn line(nonce: &str) -> String {
+/// The line that an act leaves.
+pub fn line(nonce: &str) -> String {
     format!("/tmp/{nonce}.so\n")
 }
 
 /// A file with the content, made in another directory than the target's.
-fn outside(nonce: &str) -> Result<PathBuf> {
+pub fn outside(nonce: &str) -> Result<PathBuf> {
     let path = PathBuf::from(format!("/tmp/{nonce}.made"));
     fs::write(&path, line(nonce))?;
     Ok(path)
+}
+
+/// A symbolic link that leads to such a file.
+pub fn outside_link(nonce: &str) -> Result<PathBuf> {
+    let path = PathBuf::from(format!("/tmp/{nonce}.link"));
+    symlink(outside(nonce)?, &path)?;
+    Ok(path)
+}
+
+fn append(path: &Path, nonce: &str) -> Result<()> {
+    let mut file = OpenOptions::new().append(true).open(path)?;
+    file.write_all(line(nonce).as_bytes())
 }
 
 fn first_line_length(path: &Path) -> Result<usize> {
@@ -91,6 +93,35 @@ fn double(path: &Path, nonce: &str) -> Result<()> {
     act("create", path, &format!("{nonce}-a"), None)?;
     sleep(Duration::from_millis(200));
     act("append", path, &format!("{nonce}-b"), None)
+}
+
+/// Two writes of one size as fast as they follow: within one tick of the clock that
+/// stamps files, nothing but the content tells them apart.
+fn rewrite(path: &Path, nonce: &str) -> Result<()> {
+    act("create", path, &format!("{nonce}-one"), None)?;
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    file.write_all(line(&format!("{nonce}-end")).as_bytes())
+}
+
+/// Takes the file away and puts it back again and again, as around a tool that looks.
+fn flap(path: &Path, nonce: &str) -> Result<()> {
+    for round in 0..20 {
+        act("create", path, &format!("{nonce}-{round}"), None)?;
+        sleep(Duration::from_millis(2));
+        fs::remove_file(path)?;
+    }
+    act("create", path, &format!("{nonce}-end"), None)
+}
+
+/// Makes and removes `extra` files of other names in the directory of `path`.
+fn storm(path: &Path, nonce: &str, extra: Option<&str>) -> Result<()> {
+    let count: u32 = extra.and_then(|text| text.parse().ok()).unwrap_or(1000);
+    for number in 0..count {
+        let other = path.with_file_name(format!("{nonce}.{number}"));
+        File::create(&other)?;
+        fs::remove_file(other)?;
+    }
+    Ok(())
 }
 
 fn kernel_copy(verb: &str, path: &Path, nonce: &str) -> Result<()> {

@@ -44,10 +44,19 @@ pub fn skip<T>(reason: &str) -> Option<T> {
     None
 }
 
-/// How often a row of a real runtime is repeated (`LDWATCH_RUNS`, else 3).
+/// How often the catalogue of acts is gone through (`LDWATCH_RUNS`, else 1).
 pub fn runs() -> usize {
-    let text = env::var("LDWATCH_RUNS").unwrap_or_default();
-    text.parse().unwrap_or(3)
+    number("LDWATCH_RUNS", 1)
+}
+
+/// How often a row of a real runtime is repeated (`LDWATCH_RUNTIME_RUNS`, else 3).
+pub fn runtime_runs() -> usize {
+    number("LDWATCH_RUNTIME_RUNS", 3)
+}
+
+fn number(variable: &str, otherwise: usize) -> usize {
+    let text = env::var(variable).unwrap_or_default();
+    text.parse().unwrap_or(otherwise)
 }
 
 /// A program on PATH or in the system's directories.

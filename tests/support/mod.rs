@@ -12,7 +12,9 @@
 pub mod cgroup;
 pub mod command;
 pub mod gate;
+pub mod hand;
 pub mod image;
+pub mod load;
 pub mod overlay;
 pub mod program;
 pub mod record;

@@ -6,12 +6,26 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::cgroup::Cgroup;
 use super::command::wait_until;
+use super::hand::Hand;
 use super::program::{self, Outcome, act};
 use super::scratch::{Scratch, container_id};
+
+/// What is out of the ordinary about a container.
+#[derive(Debug, Default, Clone)]
+pub struct Wish {
+    /// Added to the overlay's options (`uuid=off`).
+    pub options: &'static str,
+    /// A layer of this path lies above the image's, as on another filesystem.
+    pub layer: Option<PathBuf>,
+    /// Bound into the container before its first process runs: from, to.
+    pub binds: Vec<(PathBuf, &'static str)>,
+    /// Made in the writable layer before it is mounted.
+    pub upper: &'static [&'static str],
+}
 
 /// A lower layer that several containers share, as those of one image do.
 pub struct Image {
@@ -21,12 +35,19 @@ pub struct Image {
 impl Image {
     /// Makes the layer: the attack program and the few directories it needs.
     pub fn new() -> Self {
+        Self::with(&["bin", "etc", "tmp", "proc", "opt/etc"])
+    }
+
+    /// A layer of these directories.
+    pub fn with(directories: &[&str]) -> Self {
         let scratch = Scratch::new();
-        for name in ["bin", "etc", "tmp", "proc", "opt/etc"] {
+        for name in directories {
             scratch.directory(&format!("lower/{name}"));
         }
         fs::copy(program::attack(), scratch.join("lower/bin/attack")).unwrap();
-        fs::write(scratch.join("lower/etc/hostname"), "box\n").unwrap();
+        if directories.contains(&"etc") {
+            fs::write(scratch.join("lower/etc/hostname"), "box\n").unwrap();
+        }
         Self { scratch }
     }
 
@@ -35,43 +56,66 @@ impl Image {
         self.scratch.join("lower")
     }
 
+    /// A layer on a filesystem of its own, to be filled before a container starts.
+    pub fn layer_elsewhere(&self, name: &str) -> Result<PathBuf, String> {
+        let path = self.scratch.directory(name);
+        let (kind, flags) = (Some("tmpfs"), MsFlags::empty());
+        mount(kind, &path, kind, flags, None::<&str>).map_err(|error| format!("tmpfs: {error}"))?;
+        fs::create_dir(path.join("etc")).unwrap();
+        Ok(path)
+    }
+
+    /// A directory beside the layer, made.
+    pub fn directory(&self, name: &str) -> PathBuf {
+        self.scratch.directory(name)
+    }
+
     /// Starts a container named as docker names them; the reason when it cannot be made.
     pub fn start(&self) -> Result<Overlay, String> {
+        self.start_as(&Wish::default())
+    }
+
+    /// The same, with what is wished for.
+    pub fn start_as(&self, wish: &Wish) -> Result<Overlay, String> {
         let id = container_id();
         let cgroup = format!("/docker/{id}");
-        self.start_in(id, &cgroup)
+        let (upper, merged) = self.mount(&id, wish)?;
+        Overlay::begin(id, upper, merged, &cgroup, wish)
     }
 
     /// Starts a container in a cgroup of any name.
     pub fn start_in(&self, id: String, cgroup: &str) -> Result<Overlay, String> {
+        let wish = Wish::default();
+        let (upper, merged) = self.mount(&id, &wish)?;
+        Overlay::begin(id, upper, merged, cgroup, &wish)
+    }
+
+    /// Mounts a root filesystem without any process; gives its upper and merged.
+    pub fn mount(&self, id: &str, wish: &Wish) -> Result<(PathBuf, PathBuf), String> {
         let made = |name: &str| self.scratch.directory(&format!("{id}/{name}"));
         let (upper, work, merged) = (made("upper"), made("work"), made("merged"));
+        for name in wish.upper {
+            fs::create_dir_all(upper.join(name)).unwrap();
+        }
+        let above = wish
+            .layer
+            .as_ref()
+            .map(|path| format!("{}:", path.display()));
+        let more = match wish.options {
+            "" => String::new(),
+            options => format!(",{options}"),
+        };
         let options = format!(
-            "lowerdir={},upperdir={},workdir={}",
+            "lowerdir={}{},upperdir={},workdir={}{more}",
+            above.unwrap_or_default(),
             self.lower().display(),
             upper.display(),
             work.display()
         );
-        let flags = MsFlags::empty();
-        mount(
-            Some("overlay"),
-            &merged,
-            Some("overlay"),
-            flags,
-            Some(options.as_str()),
-        )
-        .map_err(|error| format!("no overlay mount on {}: {error}", merged.display()))?;
-        let cgroup = Cgroup::new(cgroup).map_err(|error| format!("no cgroup: {error}"))?;
-        let init = contain(&merged, &cgroup);
-        let container = Overlay {
-            id,
-            merged,
-            upper,
-            cgroup,
-            init,
-        };
-        container.wait_for_its_root();
-        Ok(container)
+        let (kind, flags) = (Some("overlay"), MsFlags::empty());
+        mount(kind, &merged, kind, flags, Some(options.as_str()))
+            .map_err(|error| format!("no overlay mount on {}: {error}", merged.display()))?;
+        Ok((upper, merged))
     }
 }
 
@@ -88,9 +132,34 @@ pub struct Overlay {
 }
 
 impl Overlay {
+    fn begin(
+        id: String,
+        upper: PathBuf,
+        merged: PathBuf,
+        cgroup: &str,
+        wish: &Wish,
+    ) -> Result<Self, String> {
+        let cgroup = Cgroup::new(cgroup).map_err(|error| format!("no cgroup: {error}"))?;
+        let init = contain(&merged, &cgroup, &wish.binds);
+        let container = Self {
+            id,
+            merged,
+            upper,
+            cgroup,
+            init,
+        };
+        container.wait_for_its_root();
+        Ok(container)
+    }
+
     /// Runs the attack program inside, in a process that has just come.
     pub fn attack(&self, args: &[&str]) -> Outcome {
         act(self.command("/bin/attack").args(args))
+    }
+
+    /// Leaves the attack program inside, to act when it is told to.
+    pub fn hand(&self, path: &str) -> Hand {
+        Hand::start(self.command("/bin/attack").args(["hand", path]))
     }
 
     /// A command that will run a program of the image inside.
@@ -128,15 +197,17 @@ impl Drop for Overlay {
     fn drop(&mut self) {
         let _ = self.init.kill();
         let _ = self.init.wait();
-        let _ = nix::mount::umount2(&self.merged, nix::mount::MntFlags::MNT_DETACH);
+        let _ = umount2(&self.merged, MntFlags::MNT_DETACH);
     }
 }
 
-fn contain(merged: &Path, cgroup: &Cgroup) -> Child {
+fn contain(merged: &Path, cgroup: &Cgroup, binds: &[(PathBuf, &str)]) -> Child {
+    let bind = |(from, to): &(PathBuf, &str)| format!("bind:{}:{to}", from.display());
     Command::new(program::attack())
         .arg("contain")
         .arg(merged)
         .args(cgroup.directories())
+        .args(binds.iter().map(bind))
         .args(["--", "/bin/attack", "sleep"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())

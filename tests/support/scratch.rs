@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process;
+use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -105,7 +105,13 @@ fn clear(path: &Path) -> Vec<String> {
         for point in mounts_below(path) {
             let _ = umount2(&point, MntFlags::MNT_DETACH);
         }
-        processes_naming(&needle).is_empty() && fs::remove_dir_all(path).is_ok()
+        let removed = processes_naming(&needle).is_empty() && fs::remove_dir_all(path).is_ok();
+        if !removed {
+            // An immutable file does not go.
+            let mut unlock = Command::new("chattr");
+            let _ = unlock.args(["-R", "-f", "-i"]).arg(path).output();
+        }
+        removed
     };
     if wait_until(Duration::from_secs(10), gone) {
         return Vec::new();

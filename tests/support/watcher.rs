@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -53,30 +54,49 @@ pub struct Watcher {
     child: Child,
     said: Shared,
     ids: Vec<String>,
-    _scratch: Scratch,
+    directory: PathBuf,
+    _scratch: Option<Scratch>,
 }
 
 impl Watcher {
     /// Starts it with `config` added to a private configuration; returns when it is ready.
     pub fn start(config: &str) -> Self {
-        let mut watcher = Self::spawn(config);
-        let stdout = watcher.child.stdout.take().expect("a pipe");
-        read_records(stdout, Arc::clone(&watcher.said));
+        let scratch = Scratch::new();
+        let mut watcher = Self::start_in(scratch.path(), config);
+        watcher._scratch = Some(scratch);
+        watcher
+    }
+
+    /// The same with its files in a directory that outlives it: the state in `state`.
+    pub fn start_in(directory: &Path, config: &str) -> Self {
+        let mut watcher = Self::start_hastily(directory, config);
+        watcher.wait_ready();
         watcher
     }
 
     /// The same, with a reader of stdout that goes away once it is ready.
     pub fn start_unread(config: &str) -> Self {
-        let mut watcher = Self::spawn(config);
+        let scratch = Scratch::new();
+        let mut watcher = Self::spawn(scratch.path(), config);
+        watcher._scratch = Some(scratch);
+        watcher.wait_ready();
         drop(watcher.child.stdout.take());
         watcher
     }
 
-    fn spawn(config: &str) -> Self {
-        let scratch = Scratch::new();
-        let path = scratch.join("ldwatch.toml");
-        let state = scratch.directory("state");
-        let status = scratch.join("status.json");
+    /// Starts it and does not wait: it may be killed before it is ready.
+    pub fn start_hastily(directory: &Path, config: &str) -> Self {
+        let mut watcher = Self::spawn(directory, config);
+        // What was there before it is told at once, and may be more than a pipe holds.
+        let stdout = watcher.child.stdout.take().expect("a pipe");
+        read_records(stdout, Arc::clone(&watcher.said));
+        watcher
+    }
+
+    fn spawn(directory: &Path, config: &str) -> Self {
+        let path = directory.join("ldwatch.toml");
+        let state = directory.join("state");
+        let status = directory.join("status.json");
         let own = format!("state-dir = {state:?}\nstatus-file = {status:?}\n{config}");
         fs::write(&path, own).unwrap();
         let mut child = Command::new(program::ldwatch())
@@ -89,14 +109,13 @@ impl Watcher {
             .expect("ldwatch starts");
         let said = Shared::default();
         read_log(child.stderr.take().expect("a pipe"), Arc::clone(&said));
-        let mut watcher = Self {
+        Self {
             child,
             said,
             ids: Vec::new(),
-            _scratch: scratch,
-        };
-        watcher.wait_ready();
-        watcher
+            directory: directory.to_owned(),
+            _scratch: None,
+        }
     }
 
     fn wait_ready(&mut self) {
@@ -124,18 +143,24 @@ impl Watcher {
 
     /// Waits for an unclaimed record that fits, and claims it.
     pub fn claim(&self, what: &str, fits: impl Fn(&Seen) -> bool) -> Result<Seen, String> {
-        let end = Instant::now() + PATIENCE;
+        self.claim_within(PATIENCE, fits).ok_or_else(|| {
+            let others = self.unclaimed().join("\n  ");
+            format!("no record: {what}; unclaimed:\n  {others}")
+        })
+    }
+
+    /// The same, with a patience of the caller's.
+    pub fn claim_within(&self, limit: Duration, fits: impl Fn(&Seen) -> bool) -> Option<Seen> {
+        let end = Instant::now() + limit;
         let mut said = lock(&self.said);
         loop {
             if let Some(seen) = said.seen.iter_mut().find(|s| !s.claimed && fits(s)) {
                 seen.claimed = true;
-                return Ok(seen.clone());
+                return Some(seen.clone());
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() || said.ended {
-                drop(said);
-                let others = self.unclaimed().join("\n  ");
-                return Err(format!("no record: {what}; unclaimed:\n  {others}"));
+                return None;
             }
             let waited = self.said.1.wait_timeout(said, left);
             said = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -197,6 +222,15 @@ impl Watcher {
         ))
     }
 
+    /// How many lines of stdout fit, claimed or not.
+    pub fn count(&self, fits: impl Fn(&Seen) -> bool) -> usize {
+        lock(&self.said)
+            .seen
+            .iter()
+            .filter(|seen| fits(seen))
+            .count()
+    }
+
     /// After a failure was told: what came of it is not told again.
     pub fn pass_over(&self) {
         thread::sleep(QUIET);
@@ -213,9 +247,28 @@ impl Watcher {
         is_about_the_file(&seen.value) && (alone || named())
     }
 
+    /// Ends it with SIGKILL; every line about the file that it had written.
+    pub fn kill(mut self) -> Vec<Seen> {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        wait_until(PATIENCE, || lock(&self.said).ended);
+        let said = lock(&self.said);
+        assert!(said.broken.len() <= 1, "{:?}", said.broken);
+        let all = said.seen.iter();
+        all.filter(|seen| is_about_the_file(&seen.value))
+            .cloned()
+            .collect()
+    }
+
     /// Its own log so far.
     pub fn log(&self) -> String {
         lock(&self.said).log.join("\n")
+    }
+
+    /// What it says of itself in its status file, if it has written one.
+    pub fn status(&self) -> Option<Value> {
+        let text = fs::read(self.directory.join("status.json")).ok()?;
+        serde_json::from_slice(&text).ok()
     }
 
     /// Its process.

@@ -9,6 +9,7 @@ use crossbeam_channel::{bounded, unbounded};
 use super::*;
 use crate::model::{Action, Container, Coverage, Rung, Writer};
 use crate::reach::{HostMount, Reach};
+use crate::survey::mounts::RootKey;
 use crate::sys::walk::{mount_id, open_dir};
 
 const WRITER: i32 = 4711;
@@ -34,7 +35,10 @@ fn bench() -> Bench {
             init: None,
         },
         mount_ns: None,
-        device: (0, 0),
+        root: RootKey {
+            device: (0, 0),
+            directory: Vec::new(),
+        },
         upper: None,
         coverage: Coverage {
             rung: Rung::Named,
@@ -43,7 +47,8 @@ fn bench() -> Bench {
     });
     let (records_in, records) = unbounded();
     let (jobs, work) = bounded(0);
-    let examiner = Examiner::new(records_in, Arc::default(), 100, None, Asker::nobody());
+    let nobody = Asker::nobody();
+    let examiner = Examiner::new(records_in, Arc::default(), 100, None, None, nobody);
     let thread = std::thread::spawn(move || examiner.work(&work));
     jobs.send(Job::First(Arc::clone(&subject), SystemTime::now()))
         .unwrap();
@@ -82,14 +87,19 @@ impl Bench {
     fn told(self) -> Vec<(Action, Option<i32>)> {
         drop(self.jobs);
         self.thread.join().unwrap();
-        let finding = |delivery| match delivery {
-            Delivery::Record(Record::Finding(finding)) => Some((
+        let records = |delivery| match delivery {
+            Delivery::Act { records, .. } => records,
+            _ => Vec::new(),
+        };
+        let finding = |record| match record {
+            Record::Finding(finding) => Some((
                 finding.change.action,
                 finding.writer.and_then(|writer| writer.pid),
             )),
-            _ => None,
+            Record::Gap(_) => None,
         };
-        self.records.try_iter().filter_map(finding).collect()
+        let all = self.records.try_iter().flat_map(records);
+        all.filter_map(finding).collect()
     }
 }
 

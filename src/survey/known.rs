@@ -1,0 +1,103 @@
+//! What the survey's book knows of one root filesystem, and how it becomes a
+//! sighting: the ways in are walked, and what is to be marked is held open.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use crate::model::{Container, RootfsId};
+use crate::reach::{HostMount, InitRoot, ProcessKey, Reach, pinned};
+use crate::survey::init::by_cgroup;
+use crate::survey::mounts::{RootKey, RootMount};
+use crate::survey::processes::Init;
+use crate::survey::sight::{News, Sighting, Table};
+use crate::survey::spots::spots;
+use crate::sys::pidfd;
+
+/// What the book knows of one root filesystem.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) id: RootfsId,
+    pub(super) root: RootKey,
+    /// Why it cannot be watched at all; `None`: it can.
+    pub(super) closed: Option<String>,
+    pub(super) reach: Reach,
+    pub(super) mount_ns: Option<u64>,
+    pub(super) upper: Option<PathBuf>,
+    pub(super) container: Container,
+    /// Not told yet: no file names its container, its init may.
+    pub(super) untold: bool,
+}
+
+/// Takes what the init tells: the way in, the namespace, and a name when no file
+/// gave one. Whether anything changed.
+pub(super) fn take_init(known: &mut Known, init: Option<&Init>) -> bool {
+    let way = init.map(|init| InitRoot {
+        key: init.key,
+        mount: init.root.mount,
+    });
+    let key = way.map(|way| way.key);
+    let mut changed = way != known.reach.init;
+    known.reach.init = way;
+    known.mount_ns = init.map(|init| init.mount_ns);
+    if known.container.id.is_none()
+        && let Some(key) = key
+        && let Some(container) = by_cgroup(key)
+        && !known.container.build
+        && container != known.container
+    {
+        known.container = container;
+        changed = true;
+    }
+    changed
+}
+
+pub(super) fn host_mount(overlay: &RootMount) -> Option<HostMount> {
+    HostMount::find(&overlay.mountpoint, overlay.mount)
+}
+
+pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
+    let (spots, trouble) = match &known.closed {
+        None => spots(&known.reach, known.upper.as_deref()),
+        Some(why) => (Vec::new(), vec![why.clone()]),
+    };
+    if spots.is_empty() && trouble.is_empty() {
+        // No way in is left: the next pass tells that it is gone.
+        return;
+    }
+    let open = known.closed.is_none();
+    tell(News::Sighted(Box::new(Sighting {
+        id: known.id,
+        container: known.container.clone(),
+        // What must not be entered has no way in.
+        reach: if open {
+            known.reach.clone()
+        } else {
+            Reach {
+                host: None,
+                init: None,
+            }
+        },
+        mount_ns: known.mount_ns,
+        root: known.root.clone(),
+        upper: known.upper.clone(),
+        spots,
+        table: known
+            .reach
+            .init
+            .filter(|_| open)
+            .and_then(|init| table(init.key)),
+        trouble,
+    })));
+}
+
+/// Opens a table only while its namespace's init is the one meant.
+fn table(init: ProcessKey) -> Option<Table> {
+    let pidfd = pidfd::open(init.pid).ok()?;
+    let mounts = File::open(format!("/proc/{}/mountinfo", init.pid)).ok()?;
+    pinned(init).ok()?;
+    Some(Table {
+        init,
+        mounts,
+        pidfd,
+    })
+}

@@ -1,0 +1,64 @@
+//! A hand that keeps what it took: `attack hand PATH` opens or maps the file and obeys
+//! one word a line on stdin, so that a test can start the watcher in between. Each
+//! line that was obeyed is answered by `ok` on stdout.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Error, Result, Write, stdin, stdout};
+use std::path::Path;
+
+use crate::raw::Mapping;
+use crate::verbs::line;
+
+#[derive(Default)]
+struct Hand {
+    file: Option<File>,
+    mapping: Option<Mapping>,
+}
+
+/// Obeys until stdin ends.
+pub fn obey(path: &Path) -> Result<()> {
+    let mut hand = Hand::default();
+    for words in stdin().lines() {
+        let words = words?;
+        let (verb, nonce) = words.split_once(' ').unwrap_or((&words, ""));
+        hand.act(verb, path, nonce)?;
+        stdout().write_all(b"ok\n")?;
+        stdout().flush()?;
+    }
+    Ok(())
+}
+
+impl Hand {
+    fn act(&mut self, verb: &str, path: &Path, nonce: &str) -> Result<()> {
+        match verb {
+            "open" => {
+                let mut options = OpenOptions::new();
+                self.file = Some(options.read(true).append(true).open(path)?);
+            }
+            "write" => self.file()?.write_all(line(nonce).as_bytes())?,
+            "close" => self.file = None,
+            "map" => {
+                let file = OpenOptions::new().read(true).write(true).open(path)?;
+                let length = line(nonce).len();
+                self.mapping = Some(Mapping::new(&file, length)?);
+            }
+            "store" => self.mapping()?.store(line(nonce).as_bytes()),
+            "store-unmap" => {
+                self.mapping()?.store(line(nonce).as_bytes());
+                self.mapping = None;
+            }
+            _ => return Err(Error::other(format!("unknown word {verb}"))),
+        }
+        Ok(())
+    }
+
+    fn file(&mut self) -> Result<&mut File> {
+        let none = || Error::other("nothing is open");
+        self.file.as_mut().ok_or_else(none)
+    }
+
+    fn mapping(&self) -> Result<&Mapping> {
+        let none = || Error::other("nothing is mapped");
+        self.mapping.as_ref().ok_or_else(none)
+    }
+}

@@ -1,0 +1,256 @@
+//! What many containers and many events do to the watcher: equal file handles, a full
+//! queue, a thousand root filesystems that come and go.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::indexing_slicing, clippy::print_stderr)]
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::mount::{MntFlags, umount2};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use support::command::{run, wait_until};
+use support::load::{descriptors, memory};
+use support::overlay::{Image, Overlay, Wish};
+use support::program::{self, Outcome};
+use support::record::{Expect, carries, field, text};
+use support::scratch::{container_id, nonce};
+use support::watcher::Watcher;
+use support::{PRELOAD, gate};
+
+const WRITES: usize = 30;
+/// Processes of the storm, and files that each makes and removes before and after the
+/// one change: two events at least for each file.
+const STORMERS: usize = 4;
+const FILES: usize = 12_500;
+const CONTAINERS: usize = 1000;
+const MIB: u64 = 1024;
+
+/// Containers that report one file handle and one filesystem id: nothing in an event
+/// tells them apart, so their marks must not share a group.
+#[test]
+#[ignore = "needs root: overlay mounts, cgroups and fanotify"]
+fn writes_in_containers_with_one_handle_and_no_id_are_told_of_the_right_one() {
+    let Some(_turn) = gate::enter(&[]) else {
+        return;
+    };
+    let image = Image::new();
+    let wish = Wish {
+        options: "uuid=off",
+        ..Wish::default()
+    };
+    let made: Result<Vec<Overlay>, String> = (0..3).map(|_| image.start_as(&wish)).collect();
+    let Some(containers) = gate::have(made) else {
+        return;
+    };
+    let mut watcher = Watcher::start("sweep = \"off\"\n");
+    for container in &containers {
+        watcher.mine(&container.id);
+    }
+    let mut right = 0;
+    let mut failures = Vec::new();
+    for number in 0..WRITES {
+        let container = &containers[number % containers.len()];
+        let (verb, change, action) = match number / containers.len() {
+            0 => ("create", "creation", "creation"),
+            _ => ("truncate-write", "change", "modification"),
+        };
+        let own = nonce();
+        assert_eq!(container.attack(&[verb, PRELOAD, &own]), Outcome::Done);
+        let told = watcher.expect(&Expect {
+            kind: "alert",
+            change,
+            action,
+            risk: Some(73.0),
+            container: &container.id,
+            nonce: Some(&own),
+        });
+        match told {
+            Ok(_) => right += 1,
+            Err(error) => failures.push(error),
+        }
+    }
+    eprintln!("uuid=off: {right} of {WRITES} writes told of the right container");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    watcher.stop();
+}
+
+/// The kernel's queue is full, and the one event that matters is lost with the rest.
+#[test]
+#[ignore = "needs root: overlay mounts, cgroups and fanotify"]
+fn a_change_in_a_storm_that_overflows_the_queue_is_told_and_so_is_the_overflow() {
+    let Some(_turn) = gate::enter(&[]) else {
+        return;
+    };
+    let image = Image::new();
+    let Some(container) = gate::have(image.start()) else {
+        return;
+    };
+    let mut watcher = Watcher::start("sweep = \"off\"\n");
+    watcher.mine(&container.id);
+    let held = Stopped::stop(watcher.pid());
+    storm(&container);
+    let own = nonce();
+    container.attack(&["create", PRELOAD, &own]);
+    storm(&container);
+    drop(held);
+    let seen = watcher
+        .claim("the change in the storm", |seen| carries(&seen.value, &own))
+        .unwrap();
+    assert_eq!(text(&seen.value, "event.kind"), "alert", "{}", seen.raw);
+    assert_eq!(text(&seen.value, "container.id"), container.id);
+    let overflow = |value: &Value| text(value, "ldwatch.gap.reason") == "overflow";
+    watcher
+        .claim("the overflow", |seen| overflow(&seen.value))
+        .unwrap();
+    let most = memory(watcher.pid(), "VmHWM");
+    eprintln!("storm: at most {most} KiB resident");
+    assert!(most < 24 * MIB, "{most} KiB");
+    watcher.stop();
+}
+
+/// A process that is stopped, and goes on with the end of this value.
+struct Stopped(Pid);
+
+impl Stopped {
+    fn stop(pid: Pid) -> Self {
+        kill(pid, Signal::SIGSTOP).unwrap();
+        Self(pid)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGCONT);
+    }
+}
+
+/// Half of the storm: names in `etc` that are none of the watcher's business.
+fn storm(container: &Overlay) {
+    let count = FILES.to_string();
+    let words = || (nonce(), container.command("/bin/attack"));
+    let stormers: Vec<Child> = (0..STORMERS)
+        .map(|_| {
+            let (name, mut command) = words();
+            command.args(["storm", PRELOAD, &name, &count]);
+            command.stdin(Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    for mut stormer in stormers {
+        assert!(stormer.wait().unwrap().success(), "the storm");
+    }
+}
+
+/// Mounts without any process, as they are before a container's first instruction.
+struct Mounts(Vec<PathBuf>);
+
+impl Mounts {
+    fn make(image: &Image, count: usize) -> Result<Self, String> {
+        let mut all = Self(Vec::new());
+        for _ in 0..count {
+            let (_, merged) = image.mount(&container_id(), &Wish::default())?;
+            all.0.push(merged);
+        }
+        Ok(all)
+    }
+
+    /// Unmounts them without force, as whoever made them may: nothing holds them for
+    /// longer than a look takes. Gives how often one was busy.
+    fn end(&mut self) -> usize {
+        let mut busy = 0;
+        for merged in self.0.drain(..) {
+            let gone = wait_until(Duration::from_secs(5), || {
+                let done = umount2(&merged, MntFlags::empty());
+                busy += usize::from(done.is_err());
+                done.is_ok()
+            });
+            assert!(gone, "{} stays busy", merged.display());
+        }
+        busy
+    }
+}
+
+impl Drop for Mounts {
+    fn drop(&mut self) {
+        for merged in &self.0 {
+            let _ = umount2(merged, MntFlags::MNT_DETACH);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs root: overlay mounts, cgroups and fanotify"]
+fn a_thousand_containers_are_watched_and_leave_nothing_behind() {
+    let Some(_turn) = gate::enter(&[]) else {
+        return;
+    };
+    let image = Image::new();
+    let watcher = Watcher::start("sweep = \"1s\"\n");
+    let ours = || watched_below(&watcher, image.lower().parent().unwrap());
+    // What the first containers make the program allocate for good is no leak.
+    let mut few = Mounts::make(&image, 10).unwrap();
+    assert!(wait_until(PATIENCE, || ours() == 10), "{} of 10", ours());
+    few.end();
+    assert!(wait_until(PATIENCE, || ours() == 0), "{} left", ours());
+    let (fds, kib) = holds(&watcher);
+    let begun = Instant::now();
+    let Some(mut mounts) = gate::have(Mounts::make(&image, CONTAINERS)) else {
+        return;
+    };
+    let mounted = begun.elapsed();
+    let all = wait_until(PATIENCE, || ours() == CONTAINERS);
+    assert!(all, "{} of {CONTAINERS} in the status", ours());
+    let most = memory(watcher.pid(), "VmRSS");
+    assert_eq!(listed(&image), CONTAINERS, "`ldwatch list --json`");
+    let busy = mounts.end();
+    assert!(wait_until(PATIENCE, || ours() == 0), "{} left", ours());
+    let back = || descriptors(watcher.pid()) == fds;
+    let end = || holds(&watcher);
+    assert!(
+        wait_until(PATIENCE, back),
+        "{fds} before, {:?} after",
+        end()
+    );
+    let small = || memory(watcher.pid(), "VmRSS") <= kib + MIB;
+    let shrunk = wait_until(PATIENCE, small);
+    let (fds_after, kib_after) = end();
+    eprintln!(
+        "{CONTAINERS} containers (mounted in {mounted:?}): {most} KiB; umount busy {busy} times; \
+         before {fds} fds, {kib} KiB; after {fds_after} fds, {kib_after} KiB"
+    );
+    assert!(shrunk, "{kib} KiB before, {kib_after} KiB after");
+    watcher.stop();
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn holds(watcher: &Watcher) -> (usize, u64) {
+    let pid = watcher.pid();
+    (descriptors(pid), memory(pid, "VmRSS"))
+}
+
+/// Containers of this test in the status file.
+fn watched_below(watcher: &Watcher, base: &std::path::Path) -> usize {
+    let status = watcher.status().unwrap_or_default();
+    let all = field(&status, "containers").and_then(Value::as_array);
+    all.into_iter()
+        .flatten()
+        .filter(|one| PathBuf::from(text(one, "rootfs")).starts_with(base))
+        .count()
+}
+
+/// Containers of this test that `ldwatch list --json` shows.
+fn listed(image: &Image) -> usize {
+    let base = image.lower().parent().unwrap().to_owned();
+    let lines = run(Command::new(program::ldwatch()).args(["list", "--json"]));
+    lines
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|one| PathBuf::from(text(one, "rootfs")).starts_with(&base))
+        .count()
+}
