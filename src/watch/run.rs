@@ -118,7 +118,7 @@ impl Watch {
     /// # Errors
     /// `EPERM`: no `CAP_SYS_ADMIN`; `EINVAL`: this kernel reports no names.
     pub fn new(options: Options, outlet: Box<dyn Outlet>) -> io::Result<Self> {
-        let waiter = Waiter::new()?;
+        let (waiter, boot) = (Waiter::new()?, Boot::read());
         let marks = Marks::new(LANES, options.rung)?;
         let (stop, reload) = (Arrivals::of_stop()?, Arrivals::of_reload()?);
         let mounts = File::open("/proc/self/mountinfo")?;
@@ -127,7 +127,6 @@ impl Watch {
         waiter.add(&reload, Interest::Readable, RELOAD)?;
         waiter.add(&mounts, Interest::Priority, MOUNTS)?;
         waiter.add(&*bell, Interest::Readable, BELL)?;
-        let boot = Boot::read();
         let Crew {
             surveyor,
             deliverer,
@@ -179,7 +178,6 @@ impl Watch {
             for &token in &tokens {
                 match token {
                     STOP if self.stop.take() => {
-                        self.service.stopping();
                         self.finish();
                         self.farewell();
                         return Ok(Ended::Asked);
@@ -293,7 +291,6 @@ impl Watch {
             self.status_due.get_or_insert(now);
         }
         self.report(now);
-        self.service.turned(now);
     }
 
     fn look_at_all(&mut self, detection: Detection) {
