@@ -11,6 +11,7 @@ pub mod losses;
 pub mod marks;
 mod news;
 pub mod outpost;
+pub mod pace;
 mod report;
 pub mod run;
 pub mod service;

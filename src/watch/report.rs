@@ -41,7 +41,7 @@ impl Watch {
             pid: std::process::id(),
             written: written.map_or(0, |since| since.as_secs()),
             uptime: now.saturating_duration_since(self.started).as_secs(),
-            realtime: self.realtime,
+            realtime: self.pace.is_realtime(),
             pidfds: self.marks.has_pidfds(),
             groups: self.marks.lanes(),
             marks: self.marks.len(),

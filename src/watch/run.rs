@@ -17,13 +17,14 @@ use crossbeam_channel::Sender;
 
 use crate::model::{Detection, RootfsId, Rung};
 use crate::sys::epoll::{Interest, Waiter, Wake};
-use crate::sys::sched;
+use crate::sys::limits;
 use crate::sys::signals::Arrivals;
 use crate::watch::crew::Crew;
 use crate::watch::deliver::{Deliverer, Delivery, Outlet, Word};
 use crate::watch::jobs::Job;
 use crate::watch::losses::Losses;
 use crate::watch::marks::Marks;
+use crate::watch::pace::Pace;
 use crate::watch::service::Service;
 use crate::watch::status::Counters;
 use crate::watch::surveyor::{Ask, Surveyor};
@@ -90,7 +91,7 @@ pub struct Watch {
     pub(super) counters: Counters,
     pub(super) dropped: Arc<AtomicU64>,
     pub(super) started: Instant,
-    pub(super) realtime: bool,
+    pub(super) pace: Pace,
     pub(super) ready: bool,
     pub(super) status_due: Option<Instant>,
     /// The service manager; nobody, unless the verb says otherwise.
@@ -119,6 +120,8 @@ impl Watch {
     /// `EPERM`: no `CAP_SYS_ADMIN`; `EINVAL`: this kernel reports no names.
     pub fn new(options: Options, outlet: Box<dyn Outlet>) -> io::Result<Self> {
         let (waiter, boot) = (Waiter::new()?, Boot::read());
+        // As many files as allowed; fewer are told when they run out.
+        let _ = limits::raise_files();
         let marks = Marks::new(LANES, options.rung)?;
         let (stop, reload) = (Arrivals::of_stop()?, Arrivals::of_reload()?);
         let mounts = File::open("/proc/self/mountinfo")?;
@@ -137,6 +140,7 @@ impl Watch {
         let now = Instant::now();
         Ok(Self {
             next_sweep: options.sweep.map(|sweep| now + sweep),
+            pace: Pace::new(options.realtime, now),
             options,
             waiter,
             marks,
@@ -146,7 +150,6 @@ impl Watch {
             counters: Counters::default(),
             dropped,
             started: now,
-            realtime: false,
             ready: false,
             status_due: None,
             service: Service::default(),
@@ -170,11 +173,13 @@ impl Watch {
     /// # Errors
     /// The errno of epoll_wait(2): nothing can be waited for any more.
     pub fn run(mut self) -> io::Result<Ended> {
-        self.realtime = self.options.realtime && sched::fifo().is_ok();
+        self.pace.begin();
         self.surveyor.ask(Ask::Pass);
         let mut tokens = Vec::new();
         let ended = loop {
+            self.pace.sleeps(Instant::now());
             self.waiter.wait(self.time_left(), &mut tokens)?;
+            self.pace.wakes(Instant::now());
             for &token in &tokens {
                 match token {
                     STOP if self.stop.take() => {
