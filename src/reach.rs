@@ -19,12 +19,14 @@ use crate::parse::fstype::is_trusted;
 use crate::parse::mountinfo::{Mount, by_id, mounts};
 use crate::parse::stat::stat;
 use crate::sys::file::{is_mount_root, mount_ids, unique_mount_id};
-use crate::sys::walk::{Walk, mount_id, open_dir, walk};
+use crate::sys::walk::{End, Walk, mount_id, open_dir, walk};
 
 /// The host's mount table.
 const HOST_TABLE: &str = "/proc/self/mountinfo";
 /// Largest mount table read for a trust question.
 const MAX_TABLE: u64 = 64 * 1024 * 1024;
+/// Most layers of an overlay that are looked for.
+const MAX_LAYERS: usize = 32;
 /// Largest `stat` line.
 const MAX_STAT: u64 = 4096;
 
@@ -222,8 +224,37 @@ impl Root {
             let text = table.get_or_insert_with(|| read_table(&self.table).unwrap_or_default());
             answers(text, mount, root, &|| {
                 read_table(HOST_TABLE.as_ref()).unwrap_or_default()
-            })
+            }) || self.is_plain_overlay(text, mount, root)
         })
+    }
+
+    /// Walks to `path` through whatever is mounted: it may never come back.
+    ///
+    /// # Errors
+    /// As `sys::walk::walk`.
+    pub fn walk_anywhere(&self, path: &[u8]) -> io::Result<Walk> {
+        walk(self.fd.as_fd(), path, &mut |_| true)
+    }
+
+    /// An overlay of the container's own making, all of whose layers lie where this
+    /// root can be asked. Layers are names, and what was mounted under a name may be
+    /// taken away: this keeps out of an overlay that is openly made over a FUSE.
+    fn is_plain_overlay(&self, table: &[u8], mount: u64, root: u64) -> bool {
+        let Some(found) = by_id(table, mount).filter(Mount::is_overlay) else {
+            return false;
+        };
+        let plain = |layer: &[u8]| {
+            if layer == &*found.mountpoint {
+                // The overlay covers its own layer, which lies on the mount below.
+                return answers(table, found.parent, root, &Vec::new);
+            }
+            let trust = &mut |mount| answers(table, mount, root, &Vec::new);
+            layer.first() == Some(&b'/')
+                && walk(self.fd.as_fd(), layer, trust)
+                    .is_ok_and(|walk| matches!(walk.end, End::Found(_)))
+        };
+        let layers = found.layers();
+        !layers.is_empty() && layers.len() <= MAX_LAYERS && layers.iter().all(|layer| plain(layer))
     }
 
     /// The root directory itself.
@@ -244,8 +275,8 @@ impl Root {
 }
 
 /// The mount answers by itself. An overlay answers as its layers do, and a container
-/// may put one over a FUSE of its own: only the root's own and those that the host
-/// mounted are trusted.
+/// may put one over a FUSE of its own: by itself only the root's own is trusted, and
+/// what the host mounted.
 fn answers(table: &[u8], mount: u64, root: u64, host: &dyn Fn() -> Vec<u8>) -> bool {
     let Some(found) = by_id(table, mount) else {
         return false;
@@ -284,52 +315,4 @@ pub fn mount_ns(link: &Path) -> Option<u64> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn own() -> ProcessKey {
-        let process = Process::myself().unwrap();
-        let line = read_of(&process, "stat", MAX_STAT).unwrap();
-        ProcessKey {
-            pid: process.pid(),
-            start_ticks: stat(&line).unwrap().start_ticks,
-        }
-    }
-
-    #[test]
-    fn an_init_that_left_its_root_is_no_way_in() {
-        let root = mount_id(open_dir("/".as_ref()).unwrap().as_fd()).unwrap();
-        let reach = |mount| Reach {
-            host: None,
-            init: Some(InitRoot { key: own(), mount }),
-        };
-        // In a plain chroot even this process's root is none of a mount.
-        if is_mount_root(open_dir("/".as_ref()).unwrap().as_fd()) != Some(false) {
-            assert!(reach(root).open().is_ok());
-        }
-        let error = reach(root + 1).open().unwrap_err();
-        assert_ne!(error.kind(), io::ErrorKind::NotFound);
-    }
-
-    #[test]
-    fn a_directory_below_is_no_mount_root() {
-        let dir = tempfile::tempdir().unwrap();
-        let is_root = |path: &Path| is_mount_root(open_dir(path).unwrap().as_fd());
-        assert_ne!(is_root("/proc".as_ref()), Some(false));
-        assert_ne!(is_root(dir.path()), Some(true));
-    }
-
-    #[test]
-    fn an_overlay_of_the_containers_own_making_is_not_asked() {
-        let table = b"9 1 0:39 / / rw - overlay o rw,lowerdir=/l\n\
-            10 9 0:40 / /etc rw - overlay o rw,lowerdir=/f\n\
-            11 9 0:39 / /mnt rw - overlay o rw,lowerdir=/l\n\
-            12 9 0:41 / /tmp rw - tmpfs t rw\n\
-            13 9 0:42 / /fuse rw - fuse.x t rw\n";
-        let trusted = |mount, host: &[u8]| answers(table, mount, 9, &|| host.to_vec());
-        let seen: Vec<bool> = (10..14).map(|mount| trusted(mount, b"")).collect();
-        assert_eq!(seen, [false, true, true, false]);
-        let host = b"77 1 0:40 / /var/lib/x rw - overlay o rw,lowerdir=/l\n";
-        assert!(trusted(10, host));
-    }
-}
+mod tests;

@@ -219,7 +219,8 @@ fn a_thousand_containers_are_watched_and_leave_nothing_behind() {
     assert_eq!(listed(&image), CONTAINERS, "`ldwatch list --json`");
     let busy = mounts.end();
     assert!(wait_until(PATIENCE, || ours() == 0), "{} left", ours());
-    let back = wait_until(PATIENCE, || descriptors(watcher.pid()) == fds);
+    // Fewer is no leak: elsewhere on this machine a container may have ended.
+    let back = wait_until(PATIENCE, || descriptors(watcher.pid()) <= fds);
     let end = || holds(&watcher);
     assert!(back, "{fds} before, {:?} after", end());
     let small = || memory(watcher.pid(), "VmRSS") <= kib + MIB;

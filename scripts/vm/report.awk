@@ -31,6 +31,7 @@ FNR == 1 {
 function outcome(text) {
   if (text ~ /^caught/ && text ~ /pid known/) return "pid"
   if (text ~ /^caught/ && text ~ / by [a-z+]*sweep/) return "sweep"
+  if (text ~ /^caught/ && text ~ / by  on /) return "quiet"
   if (text ~ /^caught/) return "told"
   if (text ~ /^not possible/) return "-"
   return text ~ /^MISSED/ ? "MISSED" : "WRONG"
@@ -50,8 +51,10 @@ function count(what,   i, sum) {
 function line() {
   printf "%s: self-test %d of %d", rung == "" ? "no answer" : "rung " rung, felled, attacks
   if (height) {
-    printf "; catalogue: %d with pid, %d without, %d by the sweep, %d missed, %d wrong, %d against the table of pids, %d not possible",
-      count("pid"), count("told"), count("sweep"), count("MISSED"), count("WRONG"), count("PID"), count("-")
+    printf "; catalogue: %d with pid, %d without, %d by the sweep, %d rightly quiet, ",
+      count("pid"), count("told"), count("sweep"), count("quiet")
+    printf "%d missed, %d wrong, %d against the table of pids, %d not possible",
+      count("MISSED"), count("WRONG"), count("PID"), count("-")
   }
   print ""
 }
@@ -79,7 +82,7 @@ function row(name, at, bar,   j, text) {
   printf bar ? "| %s |" : "%-48s", at ? name : (bar ? "act" : "")
   for (j = 1; j <= width; j++) {
     text = at ? cell[name, columns[j]] : heading(columns[j])
-    printf bar ? " %s |" : " %-11s", text
+    printf bar ? " %s |" : " %-13s", text
   }
   print ""
 }

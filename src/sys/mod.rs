@@ -5,6 +5,7 @@ pub mod epoll;
 pub mod fanotify;
 pub mod file;
 pub mod handle;
+pub mod limits;
 pub mod namespace;
 pub mod notify;
 pub mod pidfd;

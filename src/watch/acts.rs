@@ -139,8 +139,9 @@ impl Watch {
         }
     }
 
-    /// Hands on everything that is pending.
+    /// Hands on everything that is pending, since the end was asked for.
     pub(super) fn finish(&mut self) {
+        self.service.stopping();
         for lane in 0..self.marks.lanes() {
             self.events(lane as u64);
         }

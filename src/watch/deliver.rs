@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::model::{Change, Gap, Record};
 use crate::sys::epoll::Wake;
+use crate::sys::limits;
 use crate::watch::run::Options;
 use crate::watch::state::identity::Key;
 use crate::watch::state::store::Store;
@@ -96,6 +97,7 @@ impl Deliverer {
         let store = states.store.clone();
         let work = Work {
             outlet,
+            containers: 0,
             book: states.store.map(|store| Book::new(store, Instant::now())),
         };
         let trouble = states.trouble;
@@ -126,6 +128,8 @@ impl Deliverer {
 /// What the thread works with.
 struct Work {
     outlet: Box<dyn Outlet>,
+    /// Containers in the last status.
+    containers: usize,
     book: Option<Book>,
 }
 
@@ -174,7 +178,13 @@ impl Work {
                     book.forget(&key, Instant::now());
                 }
             }
-            Delivery::Status(status) => self.outlet.status(&status),
+            Delivery::Status(status) => {
+                let containers = status.containers.len();
+                self.outlet.status(&status);
+                if containers < std::mem::replace(&mut self.containers, containers) {
+                    limits::give_back();
+                }
+            }
             Delivery::Ready(watched) => self.outlet.ready(watched),
             Delivery::Reload => return self.outlet.reload().map(Word::Reloaded),
         }

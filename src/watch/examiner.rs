@@ -29,6 +29,7 @@ use crate::watch::deliver::Delivery;
 use crate::watch::examiner::finding::records;
 use crate::watch::examiner::known::{Known, Memory};
 use crate::watch::jobs::{Acted, Job, Subject};
+use crate::watch::outpost::Outposts;
 use crate::watch::state::store::Store;
 use crate::watch::surveyor::{Ask, Asker};
 
@@ -66,6 +67,7 @@ pub struct Examiner {
     known: HashMap<RootfsId, Known>,
     held: HashMap<RootfsId, Held>,
     memory: Memory,
+    outposts: Outposts,
     /// The last delivery found no room.
     stuck: Cell<bool>,
 }
@@ -91,6 +93,7 @@ impl Examiner {
             known: HashMap::new(),
             held: HashMap::new(),
             memory: Memory::new(store),
+            outposts: Outposts::default(),
             stuck: Cell::default(),
         }
     }

@@ -273,6 +273,13 @@ fn leads_down(error: &io::Error, forced: Option<Rung>) -> bool {
         )
 }
 
+/// A test build leaves the mount tables of containers out.
+#[must_use]
+pub fn leaves_tables_out() -> bool {
+    cfg!(feature = "drop-mark")
+        && std::env::var_os("LDWATCH_DROP_MARK").is_some_and(|word| word == "mounts")
+}
+
 /// The kind of mark that a test build leaves out, to show what it is for.
 #[cfg(feature = "drop-mark")]
 fn dropped() -> Option<Kind> {

@@ -21,9 +21,6 @@ use crate::watch::watched::Watched;
 /// Changes of the state gather this long before the status is written.
 const STATUS_DELAY: Duration = Duration::from_millis(200);
 
-/// Shortest time between two looks at everything.
-const RESCANS: Duration = Duration::from_secs(1);
-
 /// Pieces of news taken in one turn.
 const NEWS: usize = 8;
 
@@ -82,13 +79,7 @@ impl Watch {
             }
         }
         self.watch_table(id, sighting.table);
-        if self
-            .watched
-            .get_mut(&id)
-            .is_some_and(|watched| watched.answered(Instant::now(), way))
-        {
-            self.surveyor.ask(Ask::Again(id));
-        }
+        self.answered(id, way);
         self.status_due
             .get_or_insert_with(|| Instant::now() + STATUS_DELAY);
     }
@@ -104,6 +95,14 @@ impl Watch {
             self.marks.prune(sighting.id, round);
         }
         tried
+    }
+
+    /// Has the way walked once more when it is not the one known.
+    fn answered(&mut self, id: RootfsId, way: u64) {
+        let watched = self.watched.get_mut(&id);
+        if watched.is_some_and(|watched| watched.answered(Instant::now(), way)) {
+            self.surveyor.ask(Ask::Again(id));
+        }
     }
 
     /// A refusal is told when it is new for this root filesystem.
@@ -146,44 +145,6 @@ impl Watch {
         self.job(Job::Forget(id));
         self.status_due
             .get_or_insert_with(|| Instant::now() + STATUS_DELAY);
-    }
-
-    /// The queue was full: events were lost. Told, counted, and made good by a look
-    /// at everything.
-    pub(super) fn overflowed(&mut self) {
-        self.counters.overflows += 1;
-        let detail = format!(
-            "the event queue overflowed ({} times so far); everything is looked at again",
-            self.counters.overflows
-        );
-        let remedy = "a container makes very many changes in its etc; see `ldwatch status`";
-        self.untold.insert("overflow", (detail, remedy));
-        self.rescan_soon();
-    }
-
-    /// A read failed or could not be understood.
-    pub(super) fn lost_read(&mut self, why: &str) {
-        self.counters.broken_reads += 1;
-        let detail = format!("events could not be read: {why}; everything is looked at again");
-        let remedy = "raise the limit of open files if it says so";
-        self.untold.insert("read-failed", (detail, remedy));
-        self.rescan_soon();
-    }
-
-    /// Sight was lost: everything is looked at again, a moment later and once; at
-    /// most once a second, since one container could give reason without end.
-    pub(super) fn rescan_soon(&mut self) {
-        let soon = Instant::now() + Duration::from_millis(50);
-        let next = self.rescanned.map(|last| last + RESCANS);
-        self.rescan
-            .get_or_insert(next.map_or(soon, |next| next.max(soon)));
-    }
-
-    /// Tells what was lost since the last look at everything.
-    pub(super) fn tell_losses(&mut self) {
-        for (reason, (detail, remedy)) in std::mem::take(&mut self.untold) {
-            self.gap(reason, detail, remedy, None);
-        }
     }
 
     /// Tells a loss of sight.

@@ -10,8 +10,9 @@ use crate::watch::status::{Counters, Covered, Status};
 use crate::watch::watched::Watched;
 
 impl Watch {
-    /// Tells what is due: records that were given up, and the state.
+    /// Tells what is due: a sign of life, records that were given up, and the state.
     pub(super) fn report(&mut self, now: Instant) {
+        self.service.turned(now);
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             self.counters.records_dropped += dropped;
@@ -40,7 +41,7 @@ impl Watch {
             pid: std::process::id(),
             written: written.map_or(0, |since| since.as_secs()),
             uptime: now.saturating_duration_since(self.started).as_secs(),
-            realtime: self.realtime,
+            realtime: self.pace.is_realtime(),
             pidfds: self.marks.has_pidfds(),
             groups: self.marks.lanes(),
             marks: self.marks.len(),

@@ -5,7 +5,7 @@
 //! container controls, never parses a mount table, never writes to a sink: those
 //! who do work on threads of their own, and it never waits for them.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -17,12 +17,14 @@ use crossbeam_channel::Sender;
 
 use crate::model::{Detection, RootfsId, Rung};
 use crate::sys::epoll::{Interest, Waiter, Wake};
-use crate::sys::sched;
+use crate::sys::limits;
 use crate::sys::signals::Arrivals;
 use crate::watch::crew::Crew;
 use crate::watch::deliver::{Deliverer, Delivery, Outlet, Word};
 use crate::watch::jobs::Job;
+use crate::watch::losses::Losses;
 use crate::watch::marks::Marks;
+use crate::watch::pace::Pace;
 use crate::watch::service::Service;
 use crate::watch::status::Counters;
 use crate::watch::surveyor::{Ask, Surveyor};
@@ -89,7 +91,7 @@ pub struct Watch {
     pub(super) counters: Counters,
     pub(super) dropped: Arc<AtomicU64>,
     pub(super) started: Instant,
-    pub(super) realtime: bool,
+    pub(super) pace: Pace,
     pub(super) ready: bool,
     pub(super) status_due: Option<Instant>,
     /// The service manager; nobody, unless the verb says otherwise.
@@ -108,10 +110,7 @@ pub struct Watch {
     /// Containers whose mount table is not waited for at the moment.
     pub(super) resting: Vec<RootfsId>,
     next_sweep: Option<Instant>,
-    pub(super) rescan: Option<Instant>,
-    pub(super) rescanned: Option<Instant>,
-    /// Losses of sight since then, by reason: detail and remedy.
-    pub(super) untold: BTreeMap<&'static str, (String, &'static str)>,
+    pub(super) losses: Losses,
 }
 
 impl Watch {
@@ -120,7 +119,9 @@ impl Watch {
     /// # Errors
     /// `EPERM`: no `CAP_SYS_ADMIN`; `EINVAL`: this kernel reports no names.
     pub fn new(options: Options, outlet: Box<dyn Outlet>) -> io::Result<Self> {
-        let waiter = Waiter::new()?;
+        let (waiter, boot) = (Waiter::new()?, Boot::read());
+        // As many files as allowed; fewer are told when they run out.
+        let _ = limits::raise_files();
         let marks = Marks::new(LANES, options.rung)?;
         let (stop, reload) = (Arrivals::of_stop()?, Arrivals::of_reload()?);
         let mounts = File::open("/proc/self/mountinfo")?;
@@ -129,7 +130,6 @@ impl Watch {
         waiter.add(&reload, Interest::Readable, RELOAD)?;
         waiter.add(&mounts, Interest::Priority, MOUNTS)?;
         waiter.add(&*bell, Interest::Readable, BELL)?;
-        let boot = Boot::read();
         let Crew {
             surveyor,
             deliverer,
@@ -140,6 +140,7 @@ impl Watch {
         let now = Instant::now();
         Ok(Self {
             next_sweep: options.sweep.map(|sweep| now + sweep),
+            pace: Pace::new(options.realtime, now),
             options,
             waiter,
             marks,
@@ -149,7 +150,6 @@ impl Watch {
             counters: Counters::default(),
             dropped,
             started: now,
-            realtime: false,
             ready: false,
             status_due: None,
             service: Service::default(),
@@ -164,9 +164,7 @@ impl Watch {
             owing: false,
             late: VecDeque::new(),
             resting: Vec::new(),
-            rescan: None,
-            rescanned: None,
-            untold: BTreeMap::new(),
+            losses: Losses::default(),
         })
     }
 
@@ -175,15 +173,16 @@ impl Watch {
     /// # Errors
     /// The errno of epoll_wait(2): nothing can be waited for any more.
     pub fn run(mut self) -> io::Result<Ended> {
-        self.realtime = self.options.realtime && sched::fifo().is_ok();
+        self.pace.begin();
         self.surveyor.ask(Ask::Pass);
         let mut tokens = Vec::new();
         let ended = loop {
+            self.pace.sleeps(Instant::now());
             self.waiter.wait(self.time_left(), &mut tokens)?;
+            self.pace.wakes(Instant::now());
             for &token in &tokens {
                 match token {
                     STOP if self.stop.take() => {
-                        self.service.stopping();
                         self.finish();
                         self.farewell();
                         return Ok(Ended::Asked);
@@ -218,7 +217,7 @@ impl Watch {
             .filter_map(|id| self.watched.get(id)?.deadline());
         let fixed = [
             self.next_sweep,
-            self.rescan,
+            self.losses.due,
             // Not written before the first survey is over: waiting for it would spin.
             self.status_due.filter(|_| self.ready),
             self.service.due(),
@@ -286,10 +285,8 @@ impl Watch {
     fn tick(&mut self) {
         let now = Instant::now();
         self.wake_tables(now);
-        if self.rescan.is_some_and(|due| due <= now) {
-            self.rescan = None;
-            self.rescanned = Some(now);
-            self.tell_losses();
+        if self.losses.is_due(now) {
+            self.tell_losses(now);
             self.look_at_all(Detection::Scan);
         }
         if self.next_sweep.is_some_and(|due| due <= now) {
@@ -299,7 +296,6 @@ impl Watch {
             self.status_due.get_or_insert(now);
         }
         self.report(now);
-        self.service.turned(now);
     }
 
     fn look_at_all(&mut self, detection: Detection) {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::model::RootfsId;
 use crate::survey::sight::Table;
 use crate::sys::epoll::Interest;
+use crate::watch::marks::leaves_tables_out;
 use crate::watch::run::{INITS, TABLES, Watch};
 use crate::watch::surveyor::Ask;
 
@@ -31,6 +32,7 @@ pub struct Watching {
 impl Watch {
     /// Waits for a container's mount table from now on.
     pub(super) fn watch_table(&mut self, id: RootfsId, table: Option<Table>) {
+        let table = table.filter(|_| !leaves_tables_out());
         let Some(watched) = self.watched.get_mut(&id) else {
             return;
         };

@@ -88,7 +88,6 @@ impl Watcher {
     /// start: what was there before it may be more than a pipe holds.
     pub fn start_hastily(directory: &Path, config: &str) -> Self {
         let mut watcher = Self::spawn(directory, config);
-        // What was there before it is told at once, and may be more than a pipe holds.
         let stdout = watcher.child.stdout.take().expect("a pipe");
         read_records(stdout, Arc::clone(&watcher.said));
         watcher

@@ -18,7 +18,11 @@ impl Examiner {
     /// Looks; `None` when it could not be seen, which is told once.
     #[allow(clippy::option_option)]
     pub(super) fn see(&mut self, subject: &Subject) -> Option<Option<FileView>> {
-        let reason = match look(&subject.reach, subject.upper.as_deref(), self.quote) {
+        let seen = match look(&subject.reach, subject.upper.as_deref(), self.quote) {
+            Look::Unasked(what) => self.outposts.look(subject.id, &subject.reach, &what),
+            seen => seen,
+        };
+        let reason = match seen {
             Look::Absent => {
                 self.sighted(subject.id);
                 return Some(None);
@@ -29,7 +33,7 @@ impl Examiner {
             }
             // The survey tells when a container is gone; until then nothing is lost.
             Look::Gone => return None,
-            Look::Blind(reason) => reason,
+            Look::Unasked(reason) | Look::Blind(reason) => reason,
         };
         let known = self.known.entry(subject.id).or_default();
         if known.blind.as_ref() != Some(&reason) {

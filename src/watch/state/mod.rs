@@ -12,7 +12,7 @@ pub mod form;
 pub mod identity;
 mod prune;
 pub mod store;
-mod view;
+pub mod view;
 
 use std::io;
 use std::path::Path;
