@@ -16,13 +16,17 @@ use nix::sys::stat::Mode;
 use procfs::process::Process;
 
 use crate::parse::fstype::is_trusted;
-use crate::parse::mountinfo::by_id;
+use crate::parse::mountinfo::{Mount, by_id, mounts};
 use crate::parse::stat::stat;
-use crate::sys::file::unique_mount_id;
-use crate::sys::walk::{Walk, mount_id, open_dir, walk};
+use crate::sys::file::{is_mount_root, mount_ids, unique_mount_id};
+use crate::sys::walk::{End, Walk, mount_id, open_dir, walk};
 
+/// The host's mount table.
+const HOST_TABLE: &str = "/proc/self/mountinfo";
 /// Largest mount table read for a trust question.
 const MAX_TABLE: u64 = 64 * 1024 * 1024;
+/// Most layers of an overlay that are looked for.
+const MAX_LAYERS: usize = 32;
 /// Largest `stat` line.
 const MAX_STAT: u64 = 4096;
 
@@ -36,6 +40,15 @@ pub struct ProcessKey {
     pub pid: i32,
     /// Start time in clock ticks since boot.
     pub start_ticks: u64,
+}
+
+impl ProcessKey {
+    /// Orders by age. Start ticks tie within one tick (10 ms); the lower pid is
+    /// then the elder.
+    #[must_use]
+    pub fn age(&self) -> (u64, i32) {
+        (self.start_ticks, self.pid)
+    }
 }
 
 /// A mount of the host's namespace, named so that a later one on the same path is
@@ -54,12 +67,14 @@ impl HostMount {
     /// The mount with that id on that path; `None` when it is gone or covered.
     #[must_use]
     pub fn find(path: &Path, id: u64) -> Option<Self> {
-        let fd = open_dir(path).ok()?;
-        let here = mount_id(fd.as_fd()).ok()? == id;
-        here.then(|| Self {
+        let (here, unique) = match mount_ids(path) {
+            Some(ids) => ids,
+            None => (mount_id(open_dir(path).ok()?.as_fd()).ok()?, None),
+        };
+        (here == id).then(|| Self {
             path: path.to_owned(),
             id,
-            unique: unique_mount_id(fd.as_fd()),
+            unique,
         })
     }
 
@@ -107,13 +122,22 @@ impl Reach {
     /// # Errors
     /// The errno of the last way tried, or "another mount is there now".
     pub fn open(&self) -> io::Result<Root> {
-        let through_init = self.init.map(open_init);
+        let through_init = self.open_init();
         match (through_init, &self.host) {
             (Some(Ok(root)), _) => Ok(root),
             (_, Some(mount)) => open_host(mount),
             (Some(Err(error)), None) => Err(error),
             (None, None) => Err(io::Error::from(io::ErrorKind::NotFound)),
         }
+    }
+
+    /// Opens the root through the init alone, when one is known.
+    ///
+    /// # Errors
+    /// `NotFound` when the init is gone; another kind when it left its root.
+    #[must_use]
+    pub fn open_init(&self) -> Option<io::Result<Root>> {
+        self.init.map(open_init)
     }
 
     /// The path of the root on the host, where the host sees it.
@@ -137,7 +161,7 @@ impl Reach {
 fn open_host(mount: &HostMount) -> io::Result<Root> {
     Ok(Root {
         fd: mount.open()?,
-        table: PathBuf::from("/proc/self/mountinfo"),
+        table: PathBuf::from(HOST_TABLE),
     })
 }
 
@@ -147,14 +171,11 @@ fn open_init(InitRoot { key, mount }: InitRoot) -> io::Result<Root> {
     // the kernel holds, no path is walked.
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let fd = open(&path, flags, Mode::empty())?;
+    if mount_id(fd.as_fd())? != mount || is_mount_root(fd.as_fd()) == Some(false) {
+        return Err(io::Error::other("the container's init left its root"));
+    }
     // Checked afterwards: a process that is still the one meant was it then, too.
     pinned(key)?;
-    if mount_id(fd.as_fd())? != mount {
-        return Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            "the init has another root now",
-        ));
-    }
     Ok(Root {
         fd,
         table: PathBuf::from(format!("/proc/{}/mountinfo", key.pid)),
@@ -198,10 +219,42 @@ impl Root {
     /// As `sys::walk::walk`.
     pub fn walk(&self, path: &[u8]) -> io::Result<Walk> {
         let mut table: Option<Vec<u8>> = None;
+        let root = mount_id(self.fd.as_fd())?;
         walk(self.fd.as_fd(), path, &mut |mount| {
             let text = table.get_or_insert_with(|| read_table(&self.table).unwrap_or_default());
-            by_id(text, mount).is_some_and(|mount| is_trusted(mount.fstype))
+            answers(text, mount, root, &|| {
+                read_table(HOST_TABLE.as_ref()).unwrap_or_default()
+            }) || self.is_plain_overlay(text, mount, root)
         })
+    }
+
+    /// Walks to `path` through whatever is mounted: it may never come back.
+    ///
+    /// # Errors
+    /// As `sys::walk::walk`.
+    pub fn walk_anywhere(&self, path: &[u8]) -> io::Result<Walk> {
+        walk(self.fd.as_fd(), path, &mut |_| true)
+    }
+
+    /// An overlay of the container's own making, all of whose layers lie where this
+    /// root can be asked. Layers are names, and what was mounted under a name may be
+    /// taken away: this keeps out of an overlay that is openly made over a FUSE.
+    fn is_plain_overlay(&self, table: &[u8], mount: u64, root: u64) -> bool {
+        let Some(found) = by_id(table, mount).filter(Mount::is_overlay) else {
+            return false;
+        };
+        let plain = |layer: &[u8]| {
+            if layer == &*found.mountpoint {
+                // The overlay covers its own layer, which lies on the mount below.
+                return answers(table, found.parent, root, &Vec::new);
+            }
+            let trust = &mut |mount| answers(table, mount, root, &Vec::new);
+            layer.first() == Some(&b'/')
+                && walk(self.fd.as_fd(), layer, trust)
+                    .is_ok_and(|walk| matches!(walk.end, End::Found(_)))
+        };
+        let layers = found.layers();
+        !layers.is_empty() && layers.len() <= MAX_LAYERS && layers.iter().all(|layer| plain(layer))
     }
 
     /// The root directory itself.
@@ -219,6 +272,20 @@ impl Root {
             |mount| String::from_utf8_lossy(mount.fstype).into_owned(),
         )
     }
+}
+
+/// The mount answers by itself. An overlay answers as its layers do, and a container
+/// may put one over a FUSE of its own: by itself only the root's own is trusted, and
+/// what the host mounted.
+fn answers(table: &[u8], mount: u64, root: u64, host: &dyn Fn() -> Vec<u8>) -> bool {
+    let Some(found) = by_id(table, mount) else {
+        return false;
+    };
+    let same = |other: &Mount<'_>| other.is_overlay() && other.device == found.device;
+    is_trusted(found.fstype)
+        && (!found.is_overlay()
+            || by_id(table, root).is_some_and(|root| same(&root))
+            || mounts(&host()).0.iter().any(same))
 }
 
 /// A mount table, bounded.
@@ -245,3 +312,7 @@ pub fn mount_ns(link: &Path) -> Option<u64> {
         .parse()
         .ok()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -31,6 +31,26 @@ const FILES: usize = 12_500;
 const CONTAINERS: usize = 1000;
 const MIB: u64 = 1024;
 
+/// One write, and what came of it.
+fn told_of(
+    watcher: &Watcher,
+    container: &Overlay,
+    verb: &str,
+    (change, action): (&str, &str),
+) -> Result<(), String> {
+    let own = nonce();
+    assert_eq!(container.attack(&[verb, PRELOAD, &own]), Outcome::Done);
+    let expected = Expect {
+        kind: "alert",
+        change,
+        action,
+        risk: Some(73.0),
+        container: &container.id,
+        nonce: Some(&own),
+    };
+    watcher.expect(&expected).map(drop)
+}
+
 /// Containers that report one file handle and one filesystem id: nothing in an event
 /// tells them apart, so their marks must not share a group.
 #[test]
@@ -60,17 +80,7 @@ fn writes_in_containers_with_one_handle_and_no_id_are_told_of_the_right_one() {
             0 => ("create", "creation", "creation"),
             _ => ("truncate-write", "change", "modification"),
         };
-        let own = nonce();
-        assert_eq!(container.attack(&[verb, PRELOAD, &own]), Outcome::Done);
-        let told = watcher.expect(&Expect {
-            kind: "alert",
-            change,
-            action,
-            risk: Some(73.0),
-            container: &container.id,
-            nonce: Some(&own),
-        });
-        match told {
+        match told_of(&watcher, container, verb, (change, action)) {
             Ok(_) => right += 1,
             Err(error) => failures.push(error),
         }
@@ -209,13 +219,10 @@ fn a_thousand_containers_are_watched_and_leave_nothing_behind() {
     assert_eq!(listed(&image), CONTAINERS, "`ldwatch list --json`");
     let busy = mounts.end();
     assert!(wait_until(PATIENCE, || ours() == 0), "{} left", ours());
-    let back = || descriptors(watcher.pid()) == fds;
+    // Fewer is no leak: elsewhere on this machine a container may have ended.
+    let back = wait_until(PATIENCE, || descriptors(watcher.pid()) <= fds);
     let end = || holds(&watcher);
-    assert!(
-        wait_until(PATIENCE, back),
-        "{fds} before, {:?} after",
-        end()
-    );
+    assert!(back, "{fds} before, {:?} after", end());
     let small = || memory(watcher.pid(), "VmRSS") <= kib + MIB;
     let shrunk = wait_until(PATIENCE, small);
     let (fds_after, kib_after) = end();

@@ -9,8 +9,10 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::mount::{MsFlags, mount};
+use support::command::wait_until;
 use support::overlay::{Image, Overlay};
 use support::program::Outcome;
 use support::record::{self, Expect};
@@ -50,8 +52,40 @@ fn told(watcher: &Watcher, container: &Overlay, change: &str, action: &str, nonc
     watcher.expect(&expect).unwrap()
 }
 
-fn flag(seen: &Seen, name: &str) -> bool {
-    record::field(&seen.value, name).is_some_and(|value| value == true)
+/// The record of a first look, which may come before anything named the container.
+fn found(watcher: &Watcher, container: &Overlay, what: [&str; 2], nonce: Option<&str>) -> Seen {
+    let said = |seen: &Seen, name: &str| record::text(&seen.value, name).to_owned();
+    let fits = |seen: &Seen| {
+        said(seen, "ldwatch.rootfs").contains(&container.id)
+            && nonce.is_none_or(|nonce| record::carries(&seen.value, nonce))
+    };
+    let seen = watcher.claim(&format!("{what:?} {nonce:?}"), fits).unwrap();
+    let id = said(&seen, "container.id");
+    assert!(id.is_empty() || id == container.id, "{}", seen.raw);
+    let action = said(&seen, "event.action");
+    let kinds = record::texts(&seen.value, "event.type");
+    assert_eq!((kinds, &*action), (vec![what[0]], what[1]), "{}", seen.raw);
+    assert_eq!(said(&seen, "ldwatch.detection"), "scan", "{}", seen.raw);
+    seen
+}
+
+fn deletion(container: &Overlay) -> Expect<'_> {
+    Expect {
+        kind: "event",
+        change: "deletion",
+        action: "deletion",
+        risk: None,
+        container: &container.id,
+        nonce: None,
+    }
+}
+
+/// An alert about what happened while nobody looked, told for the first time.
+fn is_news(seen: &Seen) {
+    assert!(record::is_alert(&seen.value), "{}", seen.raw);
+    assert!(seen.raw.contains("while-unwatched"), "{}", seen.raw);
+    let repeat = record::field(&seen.value, "ldwatch.repeat");
+    assert!(repeat.is_some_and(|value| value == false), "{}", seen.raw);
 }
 
 fn gap(watcher: &Watcher, reason: &str) -> Seen {
@@ -59,15 +93,22 @@ fn gap(watcher: &Watcher, reason: &str) -> Seen {
     watcher.claim(reason, fits).unwrap()
 }
 
-/// The state file that names this container or its place.
-fn state_of(home: &Scratch, container: &Overlay) -> PathBuf {
-    let files = fs::read_dir(home.join("state")).unwrap();
-    let mut paths = files.map(|entry| entry.unwrap().path());
-    let names = |path: &PathBuf| {
-        let text = fs::read(path).unwrap_or_default();
-        String::from_utf8_lossy(&text).contains(&container.id)
-    };
-    paths.find(names).expect("a state file")
+/// The state file that names this container or its place, and what it holds.
+fn state_of(home: &Scratch, container: &Overlay) -> Option<(PathBuf, String)> {
+    let files = fs::read_dir(home.join("state")).ok()?;
+    let texts = files.flatten().filter_map(|entry| {
+        let text = fs::read_to_string(entry.path()).ok()?;
+        Some((entry.path(), text))
+    });
+    let mut ours = texts.filter(|(_, text)| text.contains(&container.id));
+    ours.next()
+}
+
+/// Waits until what was told of all of them is stored.
+fn stored(home: &Scratch, containers: &[Overlay]) {
+    let whole = |one| state_of(home, one).is_some_and(|(_, text)| text.lines().count() == 1);
+    let all = || containers.iter().all(whole);
+    assert!(wait_until(Duration::from_secs(10), all), "not stored");
 }
 
 #[test]
@@ -90,6 +131,7 @@ fn what_changed_while_the_watcher_was_killed_is_told_and_nothing_else() {
         told(&watcher, container, "creation", "creation", &before);
     }
     watcher.nothing_else().unwrap();
+    stored(&home, &all);
     watcher.kill();
 
     let fresh = act(created, "create");
@@ -97,24 +139,14 @@ fn what_changed_while_the_watcher_was_killed_is_told_and_nothing_else() {
     act(deleted, "unlink");
 
     let watcher = start(&home, &all);
-    let first = told(&watcher, created, "creation", "creation", &fresh);
-    let second = told(&watcher, modified, "change", "modification", &changed);
-    for seen in [&first, &second] {
-        assert_eq!(record::text(&seen.value, "ldwatch.detection"), "scan");
-        assert!(seen.raw.contains("while-unwatched"), "{}", seen.raw);
-        assert!(!flag(seen, "ldwatch.repeat"), "{}", seen.raw);
-    }
+    let what = ["creation", "creation"];
+    is_news(&found(&watcher, created, what, Some(&fresh)));
+    let what = ["change", "modification"];
+    let second = found(&watcher, modified, what, Some(&changed));
+    is_news(&second);
     let previous = record::text(&second.value, "ldwatch.previous.content");
     assert!(previous.contains(&before), "{}", second.raw);
-    let gone = Expect {
-        kind: "event",
-        change: "deletion",
-        action: "deletion",
-        risk: None,
-        container: &deleted.id,
-        nonce: None,
-    };
-    watcher.expect(&gone).unwrap();
+    found(&watcher, deleted, ["deletion", "deletion"], None);
     watcher.stop();
     start(&home, &all).stop();
 }
@@ -133,15 +165,7 @@ fn a_file_of_the_image_is_present_and_its_change_an_alert_and_then_known() {
         return;
     };
     let watcher = start(&home, &all);
-    let present = Expect {
-        kind: "event",
-        change: "info",
-        action: "present",
-        risk: None,
-        container: &all[0].id,
-        nonce: Some(&shipped),
-    };
-    watcher.expect(&present).unwrap();
+    found(&watcher, &all[0], ["info", "present"], Some(&shipped));
     watcher.stop();
     // Told once, not at every start.
     let watcher = start(&home, &all);
@@ -183,8 +207,13 @@ fn a_container_that_comes_back_is_known() {
         let line = format!("/tmp/{written}.so\n");
         fs::write(upper.join("etc/ld.so.preload"), line).unwrap();
     });
-    let seen = told(&watcher, &all[0], "change", "modification", &written);
-    assert!(seen.raw.contains("while-unwatched"), "{}", seen.raw);
+    let seen = found(
+        &watcher,
+        &all[0],
+        ["change", "modification"],
+        Some(&written),
+    );
+    is_news(&seen);
     watcher.stop();
 }
 
@@ -204,7 +233,8 @@ fn a_damaged_and_a_future_state_are_set_aside_and_reported() {
         told(&watcher, one, "creation", "creation", nonce);
     }
     watcher.stop();
-    let files = [state_of(&home, &all[0]), state_of(&home, &all[1])];
+    let file = |one| state_of(&home, one).expect("a state file").0;
+    let files = [file(&all[0]), file(&all[1])];
     fs::write(&files[0], "not a state at all").unwrap();
     fs::write(&files[1], "{\"version\":99,\"more\":[]}\n").unwrap();
 
@@ -222,7 +252,7 @@ fn a_damaged_and_a_future_state_are_set_aside_and_reported() {
     }
     // Nothing is known of them: found, and told as at the first sight.
     for (one, nonce) in all.iter().zip(&nonces) {
-        told(&watcher, one, "creation", "creation", nonce);
+        found(&watcher, one, ["creation", "creation"], Some(nonce));
     }
     watcher.stop();
     start(&home, &all).stop();
@@ -253,8 +283,7 @@ fn a_state_directory_that_is_none_or_not_writable_is_reported_once() {
             watcher.claim(&nonce, carries).unwrap();
         }
         act(&all[0], "unlink");
-        let gone = |seen: &Seen| record::text(&seen.value, "event.action") == "deletion";
-        watcher.claim("a record of the deletion", gone).unwrap();
+        watcher.expect(&deletion(&all[0])).unwrap();
         watcher.nothing_else().unwrap();
         let reports = watcher.count(|seen| seen.raw.contains("state-not-"));
         assert_eq!(reports, 1);

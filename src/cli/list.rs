@@ -36,7 +36,7 @@ fn state(subject: &Subject) -> String {
         Look::File(file) if file.in_upper == Some(true) => "written".to_owned(),
         Look::File(_) => "from image".to_owned(),
         Look::Gone => "gone".to_owned(),
-        Look::Blind(reason) => reason,
+        Look::Unasked(reason) | Look::Blind(reason) => reason,
     }
 }
 

@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use crate::cli::args::Command;
 use crate::error::{EXIT_OK, Error};
 use crate::selftest::run::VERB;
+use crate::watch::outpost;
 
 /// The program.
 #[must_use]
@@ -32,6 +33,8 @@ pub fn main() -> ExitCode {
     log::init();
     let words: Vec<_> = std::env::args_os().skip(1).collect();
     let outcome = match words.split_first() {
+        // Not for people: the watcher starts itself as an outpost.
+        Some((verb, rest)) if verb == outpost::VERB => outpost::run(rest).map_err(lost),
         // Not for people: the self-test starts itself as the attacker.
         Some((verb, rest)) if verb == VERB => selftest::attacker(rest),
         _ => args::parse(words).and_then(dispatch),
@@ -42,6 +45,15 @@ pub fn main() -> ExitCode {
             ::log::error!("{error}");
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+fn lost(source: io::Error) -> Error {
+    Error::Failed {
+        act: "look from",
+        on: "an outpost".to_owned(),
+        source,
+        advice: "this is a part of `ldwatch run`",
     }
 }
 

@@ -49,7 +49,7 @@ fn look_at(subject: &Subject, quote: usize) -> Option<Record> {
     match look(&subject.reach, subject.upper.as_deref(), quote) {
         Look::Absent | Look::Gone => None,
         Look::File(file) => Some(found(subject, *file)),
-        Look::Blind(reason) => Some(Record::Gap(Box::new(Gap {
+        Look::Unasked(reason) | Look::Blind(reason) => Some(Record::Gap(Box::new(Gap {
             at: SystemTime::now(),
             reason: "not-seen",
             detail: format!("the file could not be looked at: {reason}"),

@@ -35,6 +35,9 @@ pub enum Look {
     File(Box<FileView>),
     /// The root itself is gone: the container ended, or another mount is there now.
     Gone,
+    /// It lies behind a filesystem that may never answer, which this process does not
+    /// ask; in fixed words, which.
+    Unasked(String),
     /// It could not be seen; in fixed words, why.
     Blind(String),
 }
@@ -43,12 +46,27 @@ pub enum Look {
 /// the host names it; `quote` bounds the content kept.
 #[must_use]
 pub fn look(reach: &Reach, upper: Option<&Path>, quote: usize) -> Look {
+    look_by(reach, upper, quote, Root::walk)
+}
+
+/// The same for a process that may be lost: asks every filesystem on the way.
+#[must_use]
+pub fn look_anywhere(reach: &Reach, quote: usize) -> Look {
+    look_by(reach, None, quote, Root::walk_anywhere)
+}
+
+fn look_by(
+    reach: &Reach,
+    upper: Option<&Path>,
+    quote: usize,
+    walk: fn(&Root, &[u8]) -> io::Result<Walk>,
+) -> Look {
     let root = match reach.open() {
         Ok(root) => root,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Look::Gone,
         Err(error) => return Look::Blind(format!("root: {error}")),
     };
-    match root.walk(PRELOAD_PATH.as_bytes()) {
+    match walk(&root, PRELOAD_PATH.as_bytes()) {
         Ok(walk) => seen(&root, walk, upper, quote),
         Err(error) => Look::Blind(format!("walk: {error}")),
     }
@@ -59,8 +77,18 @@ fn seen(root: &Root, walk: Walk, upper: Option<&Path>, quote: usize) -> Look {
     let link = walk.link;
     let mut view = match walk.end {
         End::Absent => return Look::Absent,
+        End::Untrusted { mount } if let Some(stat) = walk.link_stat => FileView {
+            kind: FileKind::Symlink,
+            ..facts(
+                &stat,
+                Err(format!(
+                    "the link leads to {}, which is not asked",
+                    root.type_of(mount)
+                )),
+            )
+        },
         End::Untrusted { mount } => {
-            return Look::Blind(format!(
+            return Look::Unasked(format!(
                 "{} is not asked (mount {mount})",
                 root.type_of(mount)
             ));

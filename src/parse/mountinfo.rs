@@ -39,6 +39,30 @@ impl Mount<'_> {
             })
     }
 
+    /// The layers of an overlay, as whoever mounted it named them.
+    #[must_use]
+    pub fn layers(&self) -> Vec<Vec<u8>> {
+        let mut layers = Vec::new();
+        for option in self.super_options.split(|&byte| byte == b',') {
+            let Some(at) = option.iter().position(|&byte| byte == b'=') else {
+                continue;
+            };
+            let (name, value) = option.split_at(at);
+            let value = unescape(value.get(1..).unwrap_or_default());
+            match name {
+                b"upperdir" | b"lowerdir+" | b"datadir+" => layers.push(value.into_owned()),
+                b"lowerdir" => layers.extend(
+                    value
+                        .split(|&byte| byte == b':')
+                        .filter(|layer| !layer.is_empty())
+                        .map(<[u8]>::to_vec),
+                ),
+                _ => {}
+            }
+        }
+        layers
+    }
+
     /// The mount is an overlay.
     #[must_use]
     pub fn is_overlay(&self) -> bool {
@@ -170,6 +194,16 @@ mod tests {
             b"/data/overlay2/ab/diff"
         );
         assert_eq!(mount.option(b"upper"), None);
+    }
+
+    #[test]
+    fn an_overlay_names_all_its_layers() {
+        let (mounts, _) = mounts(LINE);
+        let layers = mounts[0].layers();
+        assert_eq!(
+            layers,
+            [b"/l/A".as_slice(), b"/l/B", b"/data/overlay2/ab/diff"]
+        );
     }
 
     #[test]

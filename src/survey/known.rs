@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use crate::model::{Container, RootfsId};
-use crate::reach::{HostMount, InitRoot, ProcessKey, Reach, pinned};
+use crate::reach::{HostMount, ProcessKey, Reach, pinned};
 use crate::survey::init::by_cgroup;
 use crate::survey::mounts::{RootKey, RootMount};
 use crate::survey::processes::Init;
@@ -31,10 +31,7 @@ pub(super) struct Known {
 /// Takes what the init tells: the way in, the namespace, and a name when no file
 /// gave one. Whether anything changed.
 pub(super) fn take_init(known: &mut Known, init: Option<&Init>) -> bool {
-    let way = init.map(|init| InitRoot {
-        key: init.key,
-        mount: init.root.mount,
-    });
+    let way = init.map(Init::way);
     let key = way.map(|way| way.key);
     let mut changed = way != known.reach.init;
     known.reach.init = way;
@@ -56,6 +53,13 @@ pub(super) fn host_mount(overlay: &RootMount) -> Option<HostMount> {
 }
 
 pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
+    let open = known.closed.is_none();
+    // Opened first: it tells what is mounted from here on, the walk what was before.
+    let table = known
+        .reach
+        .init
+        .filter(|_| open)
+        .and_then(|init| table(init.key));
     let (spots, trouble) = match &known.closed {
         None => spots(&known.reach, known.upper.as_deref()),
         Some(why) => (Vec::new(), vec![why.clone()]),
@@ -64,7 +68,6 @@ pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
         // No way in is left: the next pass tells that it is gone.
         return;
     }
-    let open = known.closed.is_none();
     tell(News::Sighted(Box::new(Sighting {
         id: known.id,
         container: known.container.clone(),
@@ -81,11 +84,7 @@ pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
         root: known.root.clone(),
         upper: known.upper.clone(),
         spots,
-        table: known
-            .reach
-            .init
-            .filter(|_| open)
-            .and_then(|init| table(init.key)),
+        table,
         trouble,
     })));
 }

@@ -8,12 +8,16 @@ use std::collections::HashMap;
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::parse::cgroup::member;
 use crate::parse::stat::{stat, status};
-use crate::reach::{ProcessKey, mount_ns, read_table};
+use crate::reach::{InitRoot, ProcessKey, mount_ns, read_table};
 use crate::survey::mounts::{RootKey, RootMount, root};
 use crate::sys::pidfd;
+
+/// A process first seen this long ago has the root that it will keep.
+const UNSETTLED: Duration = Duration::from_secs(2);
 
 /// A process that stands for a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,11 +33,30 @@ pub struct Init {
     pub contained: bool,
 }
 
+impl Init {
+    /// The way in through it.
+    #[must_use]
+    pub fn way(&self) -> InitRoot {
+        InitRoot {
+            key: self.key,
+            mount: self.root.mount,
+        }
+    }
+}
+
 /// What a scan remembers, so that the next one reads only what is new.
 #[derive(Debug, Default)]
 pub struct Inits {
     /// Oldest process of each namespace, with what its table said.
-    known: HashMap<u64, Init>,
+    known: HashMap<u64, Read>,
+}
+
+/// What a table said, and whether it is read again at the next scan.
+#[derive(Debug)]
+struct Read {
+    init: Init,
+    first: Instant,
+    settled: bool,
 }
 
 impl Inits {
@@ -42,32 +65,45 @@ impl Inits {
     pub fn scan(&mut self, proc_root: &Path, host_ns: u64) -> HashMap<RootKey, Init> {
         let oldest = oldest_by_namespace(proc_root, host_ns);
         self.known
-            // A table without an overlay root may be that of a runtime's own process
-            // before it enters the container's root: read again until it is.
-            .retain(|namespace, init| {
-                init.root.is_overlay() && oldest.get(namespace) == Some(&init.key)
-            });
+            .retain(|namespace, read| oldest.get(namespace) == Some(&read.init.key));
         for (&namespace, &key) in &oldest {
-            if !self.known.contains_key(&namespace)
-                && let Some(init) = read_init(proc_root, namespace, key)
-            {
-                self.known.insert(namespace, init);
-            }
+            self.read(proc_root, namespace, key);
         }
         let mut by_root: HashMap<RootKey, Init> = HashMap::new();
-        for init in self.known.values() {
+        for Read { init, .. } in self.known.values() {
             let slot = by_root
                 .entry(init.root.key.clone())
                 .or_insert_with(|| init.clone());
-            if init.key.start_ticks < slot.key.start_ticks {
+            if init.key.age() < slot.key.age() {
                 slot.clone_from(init);
             }
         }
         by_root
     }
+
+    /// Reads a table, again while it may still change: a runtime's init has its
+    /// namespace before it has its root.
+    fn read(&mut self, proc_root: &Path, namespace: u64, key: ProcessKey) {
+        let first = match self.known.get(&namespace) {
+            Some(read) if read.settled => return,
+            Some(read) => read.first,
+            None => Instant::now(),
+        };
+        let settled = first.elapsed() > UNSETTLED;
+        if let Some(init) = read_init(proc_root, namespace, key) {
+            let settled = settled && init.root.is_overlay();
+            self.known.insert(
+                namespace,
+                Read {
+                    init,
+                    first,
+                    settled,
+                },
+            );
+        }
+    }
 }
 
-/// Start ticks tie within one tick (10 ms); the lower pid is then the elder.
 fn oldest_by_namespace(proc_root: &Path, host_ns: u64) -> HashMap<u64, ProcessKey> {
     let mut oldest: HashMap<u64, ProcessKey> = HashMap::new();
     let Ok(entries) = fs::read_dir(proc_root) else {
@@ -96,7 +132,7 @@ fn oldest_by_namespace(proc_root: &Path, host_ns: u64) -> HashMap<u64, ProcessKe
             start_ticks: stat.start_ticks,
         };
         let slot = oldest.entry(namespace).or_insert(key);
-        if (key.start_ticks, key.pid) < (slot.start_ticks, slot.pid) {
+        if key.age() < slot.age() {
             *slot = key;
         }
     }
@@ -167,6 +203,43 @@ mod tests {
         assert_eq!(inits.scan(dir.path(), 1).len(), 1);
         fs::remove_dir_all(dir.path().join("50")).unwrap();
         assert!(inits.scan(dir.path(), 1).is_empty());
+    }
+
+    #[test]
+    fn an_init_seen_before_it_has_its_root_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        process(
+            dir.path(),
+            50,
+            100,
+            7000,
+            "9 1 8:1 / / rw - ext4 /dev/sda rw\n",
+        );
+        let mut inits = Inits::default();
+        let mut overlays = || {
+            let found = inits.scan(dir.path(), 1).into_values();
+            found.filter(|init| init.root.is_overlay()).count()
+        };
+        assert_eq!(overlays(), 0);
+        fs::write(dir.path().join("50/mountinfo"), OVERLAY).unwrap();
+        assert_eq!(overlays(), 1);
+    }
+
+    #[test]
+    fn of_two_namespaces_that_are_as_old_the_lower_pid_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        process(dir.path(), 50, 100, 7000, OVERLAY);
+        for pid in 51..70 {
+            process(
+                dir.path(),
+                pid,
+                u64::from(pid.unsigned_abs()) + 100,
+                7000,
+                OVERLAY,
+            );
+        }
+        let found = Inits::default().scan(dir.path(), 1);
+        assert_eq!(found.values().next().unwrap().key.pid, 50);
     }
 
     #[test]

@@ -239,9 +239,7 @@ impl Survey {
         let inits = self.inits.scan("/proc".as_ref(), self.host_ns);
         for known in &mut self.known {
             let init = inits.get(&known.root);
-            if init.map(|init| init.key) == known.reach.init.map(|init| init.key)
-                && known.container.id.is_some()
-            {
+            if init.map(Init::way) == known.reach.init && known.container.id.is_some() {
                 continue;
             }
             if take_init(known, init) || known.untold {

@@ -68,7 +68,7 @@ pub fn spots(reach: &Reach, upper: Option<&Path>) -> (Vec<Spot>, Vec<String>) {
     let mut trouble = Vec::new();
     let ways = [
         reach.host.as_ref().map(|_| reach.open_host()),
-        reach.init.map(|_| reach.open()),
+        reach.open_init(),
     ];
     for root in ways.into_iter().flatten() {
         let walked = root.and_then(|root| {

@@ -3,15 +3,19 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 /// `FS_IOC_GETFLAGS` for a 64-bit long (`_IOR('f', 1, long)`); the value written
 /// is an int all the same.
 const GETFLAGS: libc::c_ulong = 0x8008_6601;
+/// `STATX_ATTR_MOUNT_ROOT` (`include/uapi/linux/stat.h`).
+const MOUNT_ROOT: u64 = 0x2000;
 /// chattr flags and their words (`include/uapi/linux/fs.h`).
 const FLAGS: [(u32, &str); 3] = [(0x10, "immutable"), (0x20, "append"), (0x40, "nodump")];
 /// Extended attributes looked at, and bytes taken of each.
@@ -29,6 +33,20 @@ pub fn birth(fd: BorrowedFd<'_>) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, stat.stx_btime.tv_nsec))
 }
 
+/// Mount id, and the one that is never used again, of what a path leads to. Nothing
+/// is held open meanwhile, so an unmount is not refused for our sake; `None` on
+/// kernels that do not tell (before 5.8) and when the path leads nowhere.
+#[must_use]
+pub fn mount_ids(path: &Path) -> Option<(u64, Option<u64>)> {
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    let flags = libc::AT_STATX_DONT_SYNC | libc::AT_NO_AUTOMOUNT | libc::AT_SYMLINK_NOFOLLOW;
+    let id = |mask| {
+        let stat = statx_at(libc::AT_FDCWD, &path, flags, mask)?;
+        (stat.stx_mask & mask != 0).then_some(stat.stx_mnt_id)
+    };
+    Some((id(libc::STATX_MNT_ID)?, id(libc::STATX_MNT_ID_UNIQUE)))
+}
+
 /// Mount id that is never used again (`STATX_MNT_ID_UNIQUE`, Linux 6.8); `None`
 /// on older kernels.
 #[must_use]
@@ -37,19 +55,24 @@ pub fn unique_mount_id(fd: BorrowedFd<'_>) -> Option<u64> {
     (stat.stx_mask & libc::STATX_MNT_ID_UNIQUE != 0).then_some(stat.stx_mnt_id)
 }
 
+/// The directory is the root of the mount it lies on; `None` on kernels that do
+/// not tell (before 5.8). Asks the filesystem: only where it is trusted.
+#[must_use]
+pub fn is_mount_root(fd: BorrowedFd<'_>) -> Option<bool> {
+    let stat = statx(fd, libc::STATX_TYPE)?;
+    (stat.stx_attributes_mask & MOUNT_ROOT != 0).then_some(stat.stx_attributes & MOUNT_ROOT != 0)
+}
+
 fn statx(fd: BorrowedFd<'_>, mask: u32) -> Option<libc::statx> {
+    let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
+    statx_at(fd.as_raw_fd(), c"", flags, mask)
+}
+
+fn statx_at(dir: i32, path: &CStr, flags: i32, mask: u32) -> Option<libc::statx> {
     let mut stat = MaybeUninit::<libc::statx>::zeroed();
-    // SAFETY: the path is an empty C string, the pointer is to a live struct of
-    // the type the call fills.
-    let done = unsafe {
-        libc::statx(
-            fd.as_raw_fd(),
-            c"".as_ptr(),
-            libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC,
-            mask,
-            stat.as_mut_ptr(),
-        )
-    };
+    // SAFETY: the path is a C string, the pointer is to a live struct of the type the
+    // call fills.
+    let done = unsafe { libc::statx(dir, path.as_ptr(), flags, mask, stat.as_mut_ptr()) };
     // SAFETY: zeroed before, and every field is a plain integer.
     (done == 0).then(|| unsafe { stat.assume_init() })
 }

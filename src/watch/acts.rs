@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, TrySendError};
 
 use crate::model::{Detection, RootfsId};
 use crate::reach::mount_ns;
@@ -15,6 +15,10 @@ use crate::watch::lane::Trigger;
 use crate::watch::run::Watch;
 use crate::watch::surveyor::Ask;
 use crate::watch::watched::Watched;
+
+/// Looks at one container that may wait at a time, each of which holds its subject:
+/// a flood in one costs that one its detail, not the others their turn.
+const LOOKS: usize = 16;
 
 impl Watch {
     /// One event about a watched name.
@@ -25,7 +29,9 @@ impl Watch {
         };
         if !trigger.leaf {
             // A directory on the way moved, or was copied up: find the way anew.
-            self.surveyor.ask(Ask::Again(trigger.rootfs));
+            if watched.asks(Instant::now()) {
+                self.surveyor.ask(Ask::Again(trigger.rootfs));
+            }
             if !trigger.upper {
                 return self.look(trigger.rootfs, Detection::Event);
             }
@@ -86,12 +92,44 @@ impl Watch {
         };
         self.counters.acts += 1;
         watched.owe(acted);
-        self.owing |= !pay(&self.jobs, watched);
+        // Nothing overtakes what waits already: a first look comes first.
+        self.owing |= !(self.late.is_empty() && pay(&self.jobs, watched));
+    }
+
+    /// Gives the examiner a job that must not be lost or folded; never waits.
+    pub(super) fn job(&mut self, job: Job) {
+        self.late.push_back(job);
+        self.owing |= !self.pay_late();
+    }
+
+    fn pay_late(&mut self) -> bool {
+        while let Some(job) = self.late.pop_front() {
+            if let Err(TrySendError::Full(job)) = self.jobs.try_send(job) {
+                self.late.push_front(job);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Hands on what is pending on a root filesystem that is about to be forgotten.
+    pub(super) fn hand_on_last(&mut self, id: RootfsId) {
+        let Some(watched) = self.watched.get_mut(&id) else {
+            return;
+        };
+        let far = Instant::now() + Duration::from_secs(3600);
+        if let Some(acted) = watched.release(far, self.options.settle) {
+            watched.owe(acted);
+        }
+        if let Some(acted) = watched.owed.take() {
+            let subject = Arc::clone(&watched.subject);
+            self.job(Job::Look(subject, Box::new(acted)));
+        }
     }
 
     /// Offers again what found no room.
     pub(super) fn pay_debts(&mut self) {
-        if self.owing {
+        if self.owing && self.pay_late() {
             let jobs = &self.jobs;
             self.owing = !self
                 .watched
@@ -114,6 +152,9 @@ impl Watch {
 
 /// Offers what a root filesystem owes. Whether it owes nothing now.
 fn pay(jobs: &Sender<Job>, watched: &mut Watched) -> bool {
+    if watched.owed.is_some() && Arc::strong_count(&watched.subject) > LOOKS {
+        return false;
+    }
     let Some(acted) = watched.owed.take() else {
         return true;
     };

@@ -5,7 +5,7 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
@@ -19,6 +19,8 @@ use crate::watch::status::Status;
 
 /// Records that may wait for the sinks.
 const ROOM: usize = 4096;
+/// How long a state may wait for a moment in which no record does.
+const OVERDUE: Duration = Duration::from_millis(100);
 
 /// What is to be delivered.
 #[derive(Debug)]
@@ -156,7 +158,7 @@ impl Work {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            word = word.or_else(|| self.tend());
+            word = word.or_else(|| self.tend(deliveries.is_empty()));
         }
         if let Some(book) = &mut self.book {
             book.finish();
@@ -211,11 +213,13 @@ impl Work {
         None
     }
 
-    /// Stores what is due, and tells what went wrong with it.
-    fn tend(&mut self) -> Option<Word> {
+    /// Stores what is due when no record waits, or when it is overdue; tells what
+    /// went wrong with it. Until then the note on disk speaks for the state.
+    fn tend(&mut self, idle: bool) -> Option<Word> {
         let book = self.book.as_mut()?;
         let now = Instant::now();
-        if book.due() <= now {
+        let grace = if idle { Duration::ZERO } else { OVERDUE };
+        if book.due() + grace <= now {
             book.tick(now);
         }
         let trouble = book.trouble()?;

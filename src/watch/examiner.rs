@@ -12,35 +12,34 @@
 
 mod finding;
 mod known;
+mod telling;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::examine::file::{Look, look};
 use crate::judge::restart::{Last, verdicts};
-use crate::model::{Detection, FileKind, FileView, Gap, Record, RootfsId};
+use crate::model::{Detection, FileKind, FileView, Record, RootfsId};
 use crate::sys::fanotify::mask;
 use crate::watch::deliver::Delivery;
 use crate::watch::examiner::finding::records;
 use crate::watch::examiner::known::{Known, Memory};
 use crate::watch::jobs::{Acted, Job, Subject};
+use crate::watch::outpost::Outposts;
 use crate::watch::state::store::Store;
 use crate::watch::surveyor::{Ask, Asker};
 
 /// How long a look waits for the event that explains it.
-const HOLD: Duration = Duration::from_millis(50);
-/// How long a difference to what an earlier run knew waits for the container's
-/// init: until it is known, what the container mounts over the file is not seen.
+const HOLD: Duration = Duration::from_millis(100);
+/// How long a first look waits for the container's init: it names a container that
+/// no file names, and shows what a container that was here before mounts over the file.
 const HOLD_FOR_INIT: Duration = Duration::from_secs(2);
 /// How long a hold may outlast its time while jobs are waiting.
 const BEHIND: Duration = Duration::from_secs(1);
-/// How long a full delivery queue is waited for before a record is given up and counted.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// Bits of an act that only writes.
 const WRITING: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE;
 
@@ -68,6 +67,9 @@ pub struct Examiner {
     known: HashMap<RootfsId, Known>,
     held: HashMap<RootfsId, Held>,
     memory: Memory,
+    outposts: Outposts,
+    /// The last delivery found no room.
+    stuck: Cell<bool>,
 }
 
 impl Examiner {
@@ -91,6 +93,8 @@ impl Examiner {
             known: HashMap::new(),
             held: HashMap::new(),
             memory: Memory::new(store),
+            outposts: Outposts::default(),
+            stuck: Cell::default(),
         }
     }
 
@@ -177,6 +181,7 @@ impl Examiner {
 
     /// An act that is over. One that explains a held look takes its place.
     fn acted(&mut self, subject: Arc<Subject>, mut acted: Acted) {
+        let mut until = None;
         if let Some(mut held) = self.held.remove(&subject.id) {
             if acted.mask == 0 {
                 held.until = held.until.min(Instant::now() + self.patience(&subject));
@@ -195,6 +200,8 @@ impl Examiner {
                 _ => held.acted.pid() == acted.pid(),
             };
             if explains {
+                // However often an act goes on: the first hold ends when it ends.
+                until = (held.acted.mask != 0).then_some(held.until);
                 acted.join(held.acted);
             } else {
                 self.examine(&held.subject, held.acted);
@@ -202,10 +209,11 @@ impl Examiner {
         }
         // One look for both: between two of them the file may come to be.
         let Some(now) = self.see(&subject) else {
-            return;
+            return self.tell_unseen(&subject, acted);
         };
-        if self.may_go_on(subject.id, acted.mask, now.as_ref()) {
-            self.hold(subject, acted, now);
+        let may_wait = until.is_none_or(|until| until > Instant::now());
+        if may_wait && self.may_go_on(subject.id, acted.mask, now.as_ref()) {
+            self.hold(subject, acted, now, until);
         } else {
             self.judge(&subject, acted, now);
         }
@@ -218,7 +226,10 @@ impl Examiner {
 
     /// How long a look of this container is held back.
     fn patience(&self, subject: &Subject) -> Duration {
-        if subject.reach.init.is_none() && self.is_earlier(subject.id) {
+        let past = self.known.get(&subject.id).map(|known| &known.past);
+        let is_first = past.is_some_and(|past| past.earlier || past.last == Last::Unseen);
+        let is_named = subject.container.id.is_some() && !self.is_earlier(subject.id);
+        if is_first && !is_named && subject.reach.init.is_none() {
             HOLD_FOR_INIT
         } else {
             HOLD
@@ -240,7 +251,13 @@ impl Examiner {
         })
     }
 
-    fn hold(&mut self, subject: Arc<Subject>, acted: Acted, seen: Option<FileView>) {
+    fn hold(
+        &mut self,
+        subject: Arc<Subject>,
+        acted: Acted,
+        seen: Option<FileView>,
+        until: Option<Instant>,
+    ) {
         let patience = if acted.mask == 0 {
             self.patience(&subject)
         } else {
@@ -249,7 +266,7 @@ impl Examiner {
         self.held.insert(
             subject.id,
             Held {
-                until: Instant::now() + patience,
+                until: until.unwrap_or(Instant::now() + patience),
                 subject,
                 acted,
                 seen,
@@ -258,8 +275,9 @@ impl Examiner {
     }
 
     fn examine(&mut self, subject: &Subject, acted: Acted) {
-        if let Some(after) = self.see(subject) {
-            self.judge(subject, acted, after);
+        match self.see(subject) {
+            Some(after) => self.judge(subject, acted, after),
+            None => self.tell_unseen(subject, acted),
         }
     }
 
@@ -292,50 +310,6 @@ impl Examiner {
         if is_new || !records.is_empty() {
             let count = records.len();
             self.send(Delivery::Act { records, remember }, count);
-        }
-    }
-
-    /// Looks; `None` when it could not be seen, which is told once.
-    #[allow(clippy::option_option)]
-    fn see(&mut self, subject: &Subject) -> Option<Option<FileView>> {
-        let reason = match look(&subject.reach, subject.upper.as_deref(), self.quote) {
-            Look::Absent => {
-                self.sighted(subject.id);
-                return Some(None);
-            }
-            Look::File(file) => {
-                self.sighted(subject.id);
-                return Some(Some(*file));
-            }
-            // The survey tells when a container is gone; until then nothing is lost.
-            Look::Gone => return None,
-            Look::Blind(reason) => reason,
-        };
-        let known = self.known.entry(subject.id).or_default();
-        if known.blind.as_ref() != Some(&reason) {
-            known.blind = Some(reason.clone());
-            let gap = Gap {
-                at: SystemTime::now(),
-                reason: "not-seen",
-                detail: format!("the file could not be looked at: {reason}"),
-                remedy: "see `ldwatch list`; a container that ended while it was looked at needs nothing",
-                container: Some(subject.container.clone()),
-            };
-            self.send(Delivery::Record(Record::Gap(Box::new(gap))), 1);
-        }
-        None
-    }
-
-    fn sighted(&mut self, id: RootfsId) {
-        if let Some(known) = self.known.get_mut(&id) {
-            known.blind = None;
-        }
-    }
-
-    /// Queues a delivery that holds so many records.
-    fn send(&self, delivery: Delivery, records: usize) {
-        if self.records.send_timeout(delivery, PATIENCE).is_err() {
-            self.dropped.fetch_add(records as u64, Ordering::Relaxed);
         }
     }
 }

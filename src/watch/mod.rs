@@ -1,13 +1,16 @@
 //! FLOOR 5: the product at work: the loop, the marks it keeps, the threads around it.
 
 mod acts;
+mod crew;
 pub mod deliver;
 pub mod examiner;
 pub mod jobs;
 pub mod ladder;
 pub mod lane;
+pub mod losses;
 pub mod marks;
 mod news;
+pub mod outpost;
 mod report;
 pub mod run;
 pub mod service;

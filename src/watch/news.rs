@@ -1,9 +1,12 @@
 //! The survey's answers: mark the new, forget the gone.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
+
+use nix::sys::stat::fstat;
 
 use crate::model::{Container, Detection, Gap, Record, RootfsId, Rung};
 use crate::survey::sight::{News, Sighting};
@@ -12,15 +15,23 @@ use crate::watch::deliver::Delivery;
 use crate::watch::jobs::{Job, Subject};
 use crate::watch::ladder::{Tried, meaning};
 use crate::watch::run::Watch;
+use crate::watch::surveyor::Ask;
 use crate::watch::watched::Watched;
 
 /// Changes of the state gather this long before the status is written.
 const STATUS_DELAY: Duration = Duration::from_millis(200);
 
+/// Pieces of news taken in one turn.
+const NEWS: usize = 8;
+
 impl Watch {
-    /// Takes all news there is.
+    /// Takes some of the news there is: events come first, and marking a thousand
+    /// containers takes its time. The rest rings for the next turn.
     pub(super) fn news(&mut self) {
-        while let Ok(news) = self.surveyor.news.try_recv() {
+        for _ in 0..NEWS {
+            let Ok(news) = self.surveyor.news.try_recv() else {
+                return;
+            };
             match news {
                 News::Sighted(sighting) => self.sighted(*sighting),
                 News::Gone(id, spots) => self.gone(id, &spots),
@@ -36,6 +47,7 @@ impl Watch {
                 }
             }
         }
+        self.bell.ring();
     }
 
     /// Marks, then has the file looked at: what happened before the mark is found
@@ -43,14 +55,8 @@ impl Watch {
     fn sighted(&mut self, sighting: Sighting) {
         let id = sighting.id;
         let round = self.watched.get(&id).map_or(0, |watched| watched.round + 1);
-        let mut tried = Tried::default();
-        for spot in &sighting.spots {
-            tried.take(spot.kind, self.marks.add(id, spot, round, &self.waiter));
-        }
-        // A way that could not be walked to its end proves nothing of the marks on it.
-        if sighting.trouble.is_empty() && tried.has(Kind::Etc) {
-            self.marks.prune(id, round);
-        }
+        let way = way(&sighting.spots);
+        let tried = self.mark(&sighting, round);
         let subject = Arc::new(Subject {
             id,
             coverage: tried.coverage(&sighting.trouble),
@@ -73,8 +79,30 @@ impl Watch {
             }
         }
         self.watch_table(id, sighting.table);
+        self.answered(id, way);
         self.status_due
             .get_or_insert_with(|| Instant::now() + STATUS_DELAY);
+    }
+
+    fn mark(&mut self, sighting: &Sighting, round: u64) -> Tried {
+        let mut tried = Tried::default();
+        for spot in &sighting.spots {
+            let outcome = self.marks.add(sighting.id, spot, round, &self.waiter);
+            tried.take(spot.kind, outcome);
+        }
+        // A way that could not be walked to its end proves nothing of the marks on it.
+        if sighting.trouble.is_empty() && tried.has(Kind::Etc) {
+            self.marks.prune(sighting.id, round);
+        }
+        tried
+    }
+
+    /// Has the way walked once more when it is not the one known.
+    fn answered(&mut self, id: RootfsId, way: u64) {
+        let watched = self.watched.get_mut(&id);
+        if watched.is_some_and(|watched| watched.answered(Instant::now(), way)) {
+            self.surveyor.ask(Ask::Again(id));
+        }
     }
 
     /// A refusal is told when it is new for this root filesystem.
@@ -109,6 +137,7 @@ impl Watch {
     }
 
     fn gone(&mut self, id: RootfsId, spots: &[Spot]) {
+        self.hand_on_last(id);
         self.forget_table(id);
         self.marks.forget(id);
         self.marks.unmark(spots);
@@ -116,34 +145,6 @@ impl Watch {
         self.job(Job::Forget(id));
         self.status_due
             .get_or_insert_with(|| Instant::now() + STATUS_DELAY);
-    }
-
-    /// The queue was full: events were lost. Told, counted, and made good by a look
-    /// at everything.
-    pub(super) fn overflowed(&mut self) {
-        self.counters.overflows += 1;
-        self.gap(
-            "overflow",
-            format!(
-                "the event queue overflowed ({} times so far); everything is looked at again",
-                self.counters.overflows
-            ),
-            "a container makes very many changes in its etc; see `ldwatch status`",
-            None,
-        );
-        self.rescan_soon();
-    }
-
-    /// A read failed or could not be understood.
-    pub(super) fn lost_read(&mut self, why: &str) {
-        self.counters.broken_reads += 1;
-        self.gap(
-            "read-failed",
-            format!("events could not be read: {why}; everything is looked at again"),
-            "raise the limit of open files if it says so",
-            None,
-        );
-        self.rescan_soon();
     }
 
     /// Tells a loss of sight.
@@ -170,4 +171,14 @@ impl Watch {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// A number for what is marked on the ways in: another one, other objects or names.
+fn way(spots: &[Spot]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for spot in spots {
+        let object = fstat(&spot.fd).map(|stat| (stat.st_dev, stat.st_ino)).ok();
+        (spot.kind, object, &spot.name, spot.leaf).hash(&mut hasher);
+    }
+    hasher.finish()
 }

@@ -5,7 +5,7 @@
 //! container controls, never parses a mount table, never writes to a sink: those
 //! who do work on threads of their own, and it never waits for them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -13,20 +13,18 @@ use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::Sender;
 
 use crate::model::{Detection, RootfsId, Rung};
-use crate::survey::runtime::Readers;
-use crate::survey::sight::Survey;
 use crate::sys::epoll::{Interest, Waiter, Wake};
 use crate::sys::sched;
 use crate::sys::signals::Arrivals;
+use crate::watch::crew::Crew;
 use crate::watch::deliver::{Deliverer, Delivery, Outlet, Word};
-use crate::watch::examiner::Examiner;
 use crate::watch::jobs::Job;
+use crate::watch::losses::Losses;
 use crate::watch::marks::Marks;
 use crate::watch::service::Service;
-use crate::watch::state::Opened;
 use crate::watch::status::Counters;
 use crate::watch::surveyor::{Ask, Surveyor};
 use crate::watch::watched::Watched;
@@ -43,12 +41,12 @@ pub(super) const LANES: u64 = 16;
 pub(super) const TABLES: u64 = 1 << 32;
 pub(super) const INITS: u64 = 1 << 48;
 
-/// Jobs that may wait for the examiner; beyond, acts are folded and counted.
-const JOBS: usize = 4096;
 /// Reads of one lane in one turn: the others get theirs, whatever one container does.
 const READS: usize = 8;
 /// How soon an act that found no room is offered again.
 const RETRY: Duration = Duration::from_millis(5);
+/// How long one lane is read in one turn.
+const TURN: Duration = Duration::from_millis(50);
 /// How long the threads may take to end.
 const FAREWELL: Duration = Duration::from_millis(1500);
 
@@ -99,17 +97,19 @@ pub struct Watch {
     pub service: Service,
     pub(super) jobs: Sender<Job>,
     examiner: JoinHandle<()>,
-    bell: Arc<Wake>,
+    pub(super) bell: Arc<Wake>,
     _mounts: File,
     stop: Arrivals,
     reload: Arrivals,
     pub(super) boot: Boot,
     pub(super) acting: Vec<RootfsId>,
     pub(super) owing: bool,
+    /// Jobs that are never folded and found no room yet.
+    pub(super) late: VecDeque<Job>,
     /// Containers whose mount table is not waited for at the moment.
     pub(super) resting: Vec<RootfsId>,
     next_sweep: Option<Instant>,
-    rescan: Option<Instant>,
+    pub(super) losses: Losses,
 }
 
 impl Watch {
@@ -127,27 +127,13 @@ impl Watch {
         waiter.add(&reload, Interest::Readable, RELOAD)?;
         waiter.add(&mounts, Interest::Priority, MOUNTS)?;
         waiter.add(&*bell, Interest::Readable, BELL)?;
-        let states = Opened::at(options.state_dir.as_deref());
-        let store = states.store.clone();
-        let deliverer = Deliverer::start(outlet, Arc::clone(&bell), states)?;
-        let readers = Readers::new("/".as_ref()).with_state_roots(&options.state_roots);
-        let surveyor = Surveyor::start(
-            Survey::new(readers, boot.mount_ns.unwrap_or(0)),
-            Arc::clone(&bell),
-        )?;
-        let dropped = Arc::new(AtomicU64::new(0));
-        let (jobs, work) = bounded(JOBS);
-        let examiner = Examiner::new(
-            deliverer.queue.clone(),
-            Arc::clone(&dropped),
-            options.quote,
-            boot.mount_ns,
-            store,
-            surveyor.asker(),
-        );
-        let examiner = thread::Builder::new()
-            .name("examine".to_owned())
-            .spawn(move || examiner.work(&work))?;
+        let Crew {
+            surveyor,
+            deliverer,
+            examiner,
+            jobs,
+            dropped,
+        } = Crew::start(&options, outlet, &boot, &bell)?;
         let now = Instant::now();
         Ok(Self {
             next_sweep: options.sweep.map(|sweep| now + sweep),
@@ -173,8 +159,9 @@ impl Watch {
             boot,
             acting: Vec::new(),
             owing: false,
+            late: VecDeque::new(),
             resting: Vec::new(),
-            rescan: None,
+            losses: Losses::default(),
         })
     }
 
@@ -225,8 +212,9 @@ impl Watch {
             .filter_map(|id| self.watched.get(id)?.deadline());
         let fixed = [
             self.next_sweep,
-            self.rescan,
-            self.status_due,
+            self.losses.due,
+            // Not written before the first survey is over: waiting for it would spin.
+            self.status_due.filter(|_| self.ready),
             self.service.due(),
             self.next_rested(),
         ]
@@ -260,6 +248,7 @@ impl Watch {
     /// Reads a lane, a bounded number of times.
     pub(super) fn events(&mut self, lane: u64) {
         let lane = usize::try_from(lane).unwrap_or(usize::MAX);
+        let turn = Instant::now();
         for _ in 0..READS {
             let reading = match self.marks.read(lane) {
                 Ok(reading) => reading,
@@ -281,25 +270,18 @@ impl Watch {
             for write in reading.unplaced {
                 self.unplaced(write);
             }
-            if reading.events == 0 {
+            if reading.events == 0 || turn.elapsed() > TURN {
                 return;
             }
         }
-    }
-
-    /// Gives the examiner a job that must not be lost or folded.
-    pub(super) fn job(&self, job: Job) {
-        // The examiner takes jobs until it ends; waiting here is bounded by its
-        // own patience with the sinks.
-        let _ = self.jobs.send(job);
     }
 
     /// What is due by the clock.
     fn tick(&mut self) {
         let now = Instant::now();
         self.wake_tables(now);
-        if self.rescan.is_some_and(|due| due <= now) {
-            self.rescan = None;
+        if self.losses.is_due(now) {
+            self.tell_losses(now);
             self.look_at_all(Detection::Scan);
         }
         if self.next_sweep.is_some_and(|due| due <= now) {
@@ -316,12 +298,6 @@ impl Watch {
         for id in all {
             self.look(id, detection);
         }
-    }
-
-    /// Sight was lost: everything is looked at again, a moment later and once.
-    pub(super) fn rescan_soon(&mut self) {
-        self.rescan
-            .get_or_insert(Instant::now() + Duration::from_millis(50));
     }
 
     /// Lets the threads finish what is queued, for a bounded time.

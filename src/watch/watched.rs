@@ -12,6 +12,17 @@ use crate::watch::jobs::{Acted, Subject};
 use crate::watch::tables::Watching;
 use crate::who::process::{Boot, writer};
 
+/// A question to the survey for the way.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    at: Instant,
+    /// A reason to ask came after it.
+    again: bool,
+}
+
+/// After this long a question was not heard.
+const UNANSWERED: Duration = Duration::from_secs(1);
+
 /// A watched root filesystem.
 #[derive(Debug)]
 pub struct Watched {
@@ -24,6 +35,9 @@ pub struct Watched {
     /// The mount table of its namespace, once the init is known.
     pub table: Option<Watching>,
     settle: Settle,
+    asked: Option<Asked>,
+    /// What was marked at the last sighting.
+    way: u64,
     /// Who is acting, resolved at the first trigger of the act.
     actor: Option<(Writer, bool)>,
 }
@@ -38,8 +52,37 @@ impl Watched {
             round: 0,
             table: None,
             settle: Settle::default(),
+            asked: None,
+            way: 0,
             actor: None,
         }
+    }
+
+    /// The way has to be found anew: whether to ask now. One question waits for its
+    /// answer at a time, whatever a container does to the directories on the way; one
+    /// that nobody answered is asked again.
+    pub fn asks(&mut self, now: Instant) -> bool {
+        let waits = self
+            .asked
+            .filter(|asked| now.saturating_duration_since(asked.at) < UNANSWERED);
+        let at = waits.map_or(now, |asked| asked.at);
+        self.asked = Some(Asked {
+            at,
+            again: waits.is_some(),
+        });
+        waits.is_none()
+    }
+
+    /// The answer came: whether to ask once more, since the way changed meanwhile or is
+    /// another than before: it may have been replaced between the walk and the mark.
+    pub fn answered(&mut self, now: Instant, way: u64) -> bool {
+        let again = self.asked.is_some_and(|asked| asked.again);
+        let more = std::mem::replace(&mut self.way, way) != way || again;
+        self.asked = more.then_some(Asked {
+            at: now,
+            again: false,
+        });
+        more
     }
 
     /// Takes a trigger about the file's name; resolves the writer while it may
@@ -115,8 +158,90 @@ impl Watched {
             if acted.mask == 0 {
                 acted.detection = earlier.detection;
             }
+            let both = acted.mask != 0 && earlier.mask != 0 && acted.pid() != earlier.pid();
             acted.join(earlier);
+            // One of them made the difference that will be seen; which is not known.
+            if let Some(writer) = acted.writer.as_mut().filter(|_| both) {
+                writer.confirmed = false;
+            }
         }
         self.owed = Some(acted);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::{Container, Coverage, RootfsId, Rung};
+    use crate::reach::Reach;
+    use crate::survey::mounts::RootKey;
+    use crate::sys::fanotify::mask;
+
+    fn watched() -> Watched {
+        Watched::new(Arc::new(Subject {
+            id: RootfsId(1),
+            container: Container::default(),
+            reach: Reach {
+                host: None,
+                init: None,
+            },
+            mount_ns: None,
+            root: RootKey {
+                device: (0, 0),
+                directory: Vec::new(),
+            },
+            upper: None,
+            coverage: Coverage {
+                rung: Rung::Named,
+                gaps: Vec::new(),
+            },
+        }))
+    }
+
+    fn act(pid: i32) -> Acted {
+        Acted {
+            mask: mask::MODIFY,
+            writer: Some(Writer {
+                confirmed: true,
+                ..Writer::unknown(Some(pid))
+            }),
+            ..Acted::look(SystemTime::now(), Detection::Event)
+        }
+    }
+
+    #[test]
+    fn two_writers_in_one_look_are_no_certain_writer() {
+        let mut watched = watched();
+        watched.owe(act(7));
+        watched.owe(act(7));
+        assert!(
+            watched
+                .owed
+                .as_ref()
+                .unwrap()
+                .writer
+                .as_ref()
+                .unwrap()
+                .confirmed
+        );
+        watched.owe(act(8));
+        let owed = watched.owed.unwrap();
+        assert_eq!((owed.folded, owed.pid()), (2, Some(8)));
+        assert!(!owed.writer.unwrap().confirmed);
+    }
+
+    #[test]
+    fn one_question_waits_at_a_time_and_none_is_forgotten() {
+        let mut watched = watched();
+        let now = Instant::now();
+        assert!(watched.answered(now, 1), "it may have been replaced before");
+        assert!(!watched.answered(now, 1));
+        assert!(watched.asks(now));
+        assert!(!watched.asks(now));
+        assert!(watched.answered(now, 1), "a reason came after the question");
+        assert!(!watched.answered(now, 1));
+        assert!(watched.asks(now));
+        assert!(watched.asks(now + UNANSWERED), "nobody answered");
     }
 }

@@ -23,8 +23,9 @@ use crate::parse::stat::{Stat, stat, status};
 use crate::reach::{mount_ns, read_of};
 use crate::sys::pidfd;
 
-/// Bytes of argv taken.
+/// Bytes and pieces of argv taken: a process can make its argv of empty strings.
 const MAX_ARGS: u64 = 4096;
+const MAX_PIECES: usize = 256;
 /// Bytes of the small proc files taken.
 const MAX_TEXT: u64 = 16 * 1024;
 /// Parents followed.
@@ -154,15 +155,18 @@ fn namespace(process: &Process) -> Option<u64> {
 /// Arguments as the process shows them: it can write what it likes there.
 fn args(process: &Process) -> (Vec<Vec<u8>>, bool) {
     let text = read_of(process, "cmdline", MAX_ARGS).unwrap_or_default();
-    let truncated = text.len() as u64 >= MAX_ARGS;
-    let text = text.strip_suffix(&[0]).unwrap_or(&text);
+    split_args(&text)
+}
+
+fn split_args(text: &[u8]) -> (Vec<Vec<u8>>, bool) {
+    let full = text.len() as u64 >= MAX_ARGS;
+    let text = text.strip_suffix(&[0]).unwrap_or(text);
     if text.is_empty() {
         return (Vec::new(), false);
     }
-    (
-        text.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect(),
-        truncated,
-    )
+    let mut pieces = text.split(|&byte| byte == 0).map(<[u8]>::to_vec);
+    let args = pieces.by_ref().take(MAX_PIECES).collect();
+    (args, full || pieces.next().is_some())
 }
 
 /// The chain of parents, nearest first. Ends at pid 1, at the first process that
@@ -237,6 +241,14 @@ mod tests {
         assert_eq!(u32::try_from(parent.pid).unwrap(), std::process::id());
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn argv_is_bounded_in_pieces_too() {
+        let (args, truncated) = split_args(&[0; 4096]);
+        assert_eq!((args.len(), truncated), (MAX_PIECES, true));
+        let (args, truncated) = split_args(b"a\0\0b\0");
+        assert_eq!((args.len(), truncated), (3, false));
     }
 
     #[test]

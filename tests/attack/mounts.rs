@@ -4,7 +4,10 @@
 use std::fs;
 use std::io::{Error, Result};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use crate::verbs::{act, outside};
@@ -29,7 +32,7 @@ pub fn mount_act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> O
                 NONE,
             ))
         }),
-        "umount" => mounted(umount2(path, MntFlags::empty())),
+        "umount" => umount(path),
         _ => return None,
     };
     Some(done)
@@ -45,6 +48,17 @@ fn bind(from: &Result<PathBuf>, path: &Path) -> Result<()> {
         Ok(from) => mounted(mount(Some(from), path, NONE, MsFlags::MS_BIND, NONE)),
         Err(error) => Err(Error::other(error.to_string())),
     }
+}
+
+/// Whoever looks at the mount in this moment keeps it busy, and not for long.
+fn umount(path: &Path) -> Result<()> {
+    for _ in 0..100 {
+        match umount2(path, MntFlags::empty()) {
+            Err(Errno::EBUSY) => sleep(Duration::from_millis(10)),
+            done => return mounted(done),
+        }
+    }
+    Err(Error::other("the mount stays busy"))
 }
 
 /// A directory that holds the file, over the one in which it is looked up.

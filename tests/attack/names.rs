@@ -31,6 +31,7 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<
         "rename-away" => fs::rename(path, format!("/tmp/{nonce}.away")),
         "mkfifo" => raw::mkfifo(path),
         "mkdir" => fs::create_dir(path),
+        "remove-all" => fs::remove_dir_all(path),
         "mknod" => raw::mknod(path),
         _ => with_another(verb, path, nonce, extra),
     }
@@ -50,25 +51,25 @@ fn with_another(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Re
             symlink(target, path)
         }
         // The directory makes room for one that holds the file below it.
-        "swap-directory" => raw::exchange(&made(nonce, another()?)?, path),
+        "swap-directory" => raw::exchange(&made(path, nonce, another()?)?, path),
         "replace-directory" => {
-            let made = made(nonce, another()?)?;
-            fs::rename(path, format!("/tmp/{nonce}.away"))?;
+            let made = made(path, nonce, another()?)?;
+            fs::rename(path, path.with_file_name(format!("{nonce}.away")))?;
             fs::rename(made, path)
         }
         // The directory makes room for a link to one that holds the file.
         "swap-for-link" => {
             let link = PathBuf::from(format!("/tmp/{nonce}.link"));
-            symlink(made(nonce, another()?)?, &link)?;
+            symlink(made(path, nonce, another()?)?, &link)?;
             raw::exchange(&link, path)
         }
         _ => Err(Error::other(format!("unknown verb {verb}"))),
     }
 }
 
-/// A directory with the file at `below` in it; an empty one when `below` is `-`.
-fn made(nonce: &str, below: &str) -> Result<PathBuf> {
-    let directory = PathBuf::from(format!("/tmp/{nonce}.directory"));
+/// A directory beside `path` with the file at `below` in it; an empty one for `-`.
+fn made(path: &Path, nonce: &str, below: &str) -> Result<PathBuf> {
+    let directory = path.with_file_name(format!("{nonce}.directory"));
     fs::create_dir(&directory)?;
     if below != "-" {
         let file = directory.join(below);

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::known::Caught;
 use crate::row::{Act, Holds, Row, Step, Told};
 use crate::stage::{Images, Stage};
 use crate::support::PRELOAD;
@@ -14,8 +15,8 @@ use crate::support::watcher::{Seen, Watcher};
 /// What came of a row.
 #[derive(Debug)]
 pub enum Verdict {
-    /// Told truly; the longest wait from the end of an act to its record.
-    Caught(Duration),
+    /// Told truly.
+    Caught(Caught),
     /// A record that had to come did not; which.
     Missed(String),
     /// Something was told that is not so, or more than was done.
@@ -60,6 +61,7 @@ pub fn play(rows: &[&Row], config: &str, patience: &Patience) -> Result<Vec<Verd
                     watcher: &watcher,
                     patience,
                     wrong: Vec::new(),
+                    caught: Caught::default(),
                 };
                 play.verdict()
             }
@@ -69,6 +71,10 @@ pub fn play(rows: &[&Row], config: &str, patience: &Patience) -> Result<Vec<Verd
     std::thread::sleep(patience.quiet);
     for (verdict, (stage, _)) in verdicts.iter_mut().zip(&stages) {
         leftovers(verdict, stage, &watcher);
+    }
+    if verdicts.iter().any(|one| matches!(one, Verdict::Missed(_))) {
+        // What was missed may come late: that was told above.
+        watcher.pass_over();
     }
     watcher.stop();
     Ok(verdicts)
@@ -90,12 +96,16 @@ struct Play<'a> {
     patience: &'a Patience,
     /// What was told, but not as it is.
     wrong: Vec<String>,
+    caught: Caught,
 }
 
 impl Play<'_> {
     fn verdict(mut self) -> Verdict {
         match self.row() {
-            Ok(after) if self.wrong.is_empty() => Verdict::Caught(after),
+            Ok(after) if self.wrong.is_empty() => Verdict::Caught(Caught {
+                after,
+                ..self.caught
+            }),
             Ok(_) => Verdict::Wrong(self.wrong.join("; ")),
             Err(verdict) => verdict,
         }
@@ -135,7 +145,7 @@ impl Play<'_> {
     }
 
     /// Records until silence; one must show the end, and none what was not done.
-    fn crowd(&self, own: &str, done: Instant) -> Result<Duration, Verdict> {
+    fn crowd(&mut self, own: &str, done: Instant) -> Result<Duration, Verdict> {
         let end = format!("{own}-end");
         let mut caught = None;
         loop {
@@ -144,6 +154,7 @@ impl Play<'_> {
             let Some(seen) = self.watcher.claim_within(limit, fits) else {
                 return caught.ok_or(Verdict::Missed(end));
             };
+            self.caught.note(&seen);
             let kind = texts(&seen.value, "event.type");
             let true_record = match kind.as_slice() {
                 ["deletion"] => true,
@@ -171,6 +182,9 @@ impl Play<'_> {
     }
 
     fn check(&mut self, seen: &Seen, told: &Told, own: &str, act: Option<&Act>) {
+        if act.is_some() {
+            self.caught.note(seen);
+        }
         if let Err(wrong) = self.compare(seen, told, own, act) {
             self.wrong.push(format!("{wrong}: {}", brief(seen)));
         }

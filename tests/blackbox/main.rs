@@ -10,6 +10,7 @@
 #![allow(clippy::indexing_slicing, clippy::print_stderr)]
 
 mod catalogue;
+mod known;
 mod mounts;
 mod names;
 mod row;
@@ -80,11 +81,19 @@ fn settings() -> (&'static str, Patience) {
     ("sweep = \"1s\"\n", Patience { record, quiet })
 }
 
-/// The line of a row; `scripts/marks` reads it.
+/// The line of a row; `scripts/marks` and `scripts/kernels` read it.
 fn print(row: &Row, verdict: &Verdict) {
     let (name, one_line) = (row.name, |text: &str| text.trim().replace('\n', " "));
     match verdict {
-        Verdict::Caught(after) => eprintln!("row {name}: caught in {} ms", after.as_millis()),
+        Verdict::Caught(caught) => {
+            let pid = if caught.pid_known() {
+                "known"
+            } else {
+                "unknown"
+            };
+            let (ms, by, rung) = (caught.after.as_millis(), caught.by.join("+"), &caught.rung);
+            eprintln!("row {name}: caught in {ms} ms by {by} on {rung} pid {pid}");
+        }
         Verdict::Missed(what) => eprintln!("row {name}: MISSED {}", one_line(what)),
         Verdict::Wrong(what) => eprintln!("row {name}: WRONG {}", one_line(what)),
         Verdict::NotPossible(why) => eprintln!("row {name}: not possible here: {}", one_line(why)),
@@ -97,8 +106,9 @@ fn judge(row: &Row, verdict: &Verdict) -> Result<(), String> {
         (Verdict::Caught(_), Some(sweepless::Need::Always)) => {
             Err("the table says that it needs the sweep".to_owned())
         }
+        (Verdict::Caught(caught), _) => caught.judge(row.name),
         (Verdict::Missed(_), Some(_)) => Ok(()),
-        (Verdict::Caught(_) | Verdict::NotPossible(_), _) => Ok(()),
+        (Verdict::NotPossible(_), _) => Ok(()),
         (Verdict::Missed(what), None) => Err(format!("missed: {what}")),
         (Verdict::Wrong(what), _) => Err(what.clone()),
     }
@@ -115,4 +125,6 @@ fn rows_have_names_of_their_own_and_the_table_names_rows() {
     for name in sweepless::names() {
         assert!(names.contains(&name), "the table names no row: {name}");
     }
+    let with_pids: Vec<&str> = known::names().collect();
+    assert_eq!(with_pids, names, "tests/fixtures/pid-by-rung.txt");
 }

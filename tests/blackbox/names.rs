@@ -7,6 +7,10 @@ use crate::row::{
 /// Where the symbolic links of these rows lead.
 const TARGET: &str = "/opt/a/b/list";
 const LINK: &[Act] = &[Act::With("symlink-to", "/etc/ld.so.preload", TARGET)];
+const LINK_ON_TMPFS: &[Act] = &[
+    Act::At("tmpfs", "/opt"),
+    Act::With("symlink-to", "/etc/ld.so.preload", TARGET),
+];
 const LINK_FOUND: &[Told] = &[alert("creation", "symlink", Holds::First)];
 const OLD_NAME: &str = "/tmp/old-name";
 const TWO_NAMES: &[Act] = &[
@@ -93,6 +97,17 @@ pub const ROWS: &[Row] = &[
     )
     .before(LINK, LINK_FOUND),
     row(
+        "directory on the way replaced by rename, on a tmpfs",
+        &[step(
+            Act::With("swap-directory", "/opt/a", "b/list"),
+            &[SWAPPED],
+        )],
+    )
+    .before(
+        LINK_ON_TMPFS,
+        &[alert("creation", "symlink|mount", Holds::First)],
+    ),
+    row(
         "write by an older hard link",
         &[step(Act::At("append", OLD_NAME), &[CHANGED])],
     )
@@ -148,4 +163,27 @@ pub const ROWS: &[Row] = &[
     )
     .on(Base::OwnEtc)
     .before(&[Act::In("create-long")], AS_FOUND),
+    row(
+        "etc removed, made again, then the file created",
+        &[
+            step(Act::At("remove-all", "/etc"), &[]),
+            step(Act::At("mkdir", "/etc"), &[]),
+            step(Act::In("create"), &[CREATED]),
+        ],
+    )
+    .on(Base::OwnEtc),
+    row(
+        "root in a plain directory, create",
+        &[step(Act::In("create"), &[CREATED])],
+    )
+    .on(Base::Directory),
+    row(
+        "root in a plain directory, etc removed, made again, then the file created",
+        &[
+            step(Act::At("remove-all", "/etc"), &[]),
+            step(Act::At("mkdir", "/etc"), &[]),
+            step(Act::In("create"), &[CREATED]),
+        ],
+    )
+    .on(Base::Directory),
 ];

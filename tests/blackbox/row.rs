@@ -12,6 +12,8 @@ pub enum Base {
     OtherFilesystem,
     /// `etc` is in the writable layer only, so that it can be renamed.
     OwnEtc,
+    /// The root is no overlay but a directory of the host's filesystem.
+    Directory,
     /// A directory of the host is bound on `etc`.
     Volume,
     /// A file of the host is bound on the file.

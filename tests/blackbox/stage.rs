@@ -59,6 +59,7 @@ impl Images {
                 upper: &["etc"],
                 ..wish
             }),
+            Base::Directory => self.plain.start_in_a_directory(),
             Base::Volume => self.plain.start_as(&bind("/etc")),
             Base::FileMount => self.with_file.start_as(&bind(PRELOAD)),
         }
@@ -130,7 +131,9 @@ impl Stage {
                 neighbour.attack(&[verb, &path, nonce])
             }
         };
-        self.first.get_or_insert_with(|| nonce.to_owned());
+        if !matches!(what, Act::At("tmpfs" | "overlay", _)) {
+            self.first.get_or_insert_with(|| nonce.to_owned());
+        }
         Ok(outcome)
     }
 

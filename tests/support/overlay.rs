@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::cgroup::Cgroup;
-use super::command::wait_until;
+use super::command::{try_run, wait_until};
 use super::hand::Hand;
 use super::program::{self, Outcome, act};
 use super::scratch::{Scratch, container_id};
@@ -88,6 +88,18 @@ impl Image {
         let wish = Wish::default();
         let (upper, merged) = self.mount(&id, &wish)?;
         Overlay::begin(id, upper, merged, cgroup, &wish)
+    }
+
+    /// Starts a container whose root is a copy of the layer, bound on itself.
+    pub fn start_in_a_directory(&self) -> Result<Overlay, String> {
+        let id = container_id();
+        let root = self.scratch.directory(&id).join("rootfs");
+        try_run(Command::new("cp").arg("-a").arg(self.lower()).arg(&root))?;
+        let none = None::<&str>;
+        mount(Some(&root), &root, none, MsFlags::MS_BIND, none)
+            .map_err(|error| format!("bind: {error}"))?;
+        let cgroup = format!("/docker/{id}");
+        Overlay::begin(id, PathBuf::new(), root, &cgroup, &Wish::default())
     }
 
     /// Mounts a root filesystem without any process; gives its upper and merged.

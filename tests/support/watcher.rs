@@ -84,10 +84,10 @@ impl Watcher {
         watcher
     }
 
-    /// Starts it and does not wait: it may be killed before it is ready.
+    /// Starts it and does not wait until it is ready. Its records are read from the
+    /// start: what was there before it may be more than a pipe holds.
     pub fn start_hastily(directory: &Path, config: &str) -> Self {
         let mut watcher = Self::spawn(directory, config);
-        // What was there before it is told at once, and may be more than a pipe holds.
         let stdout = watcher.child.stdout.take().expect("a pipe");
         read_records(stdout, Arc::clone(&watcher.said));
         watcher
@@ -108,7 +108,7 @@ impl Watcher {
             .spawn()
             .expect("ldwatch starts");
         let said = Shared::default();
-        read_log(child.stderr.take().expect("a pipe"), Arc::clone(&said));
+        read_log(child.stderr.take().unwrap(), Arc::clone(&said));
         Self {
             child,
             said,
@@ -216,19 +216,14 @@ impl Watcher {
         if alerts.is_empty() {
             return Ok(());
         }
-        Err(format!(
-            "alerts that nothing called for:\n  {}",
-            alerts.join("\n  ")
-        ))
+        let alerts = alerts.join("\n  ");
+        Err(format!("alerts that nothing called for:\n  {alerts}"))
     }
 
     /// How many lines of stdout fit, claimed or not.
     pub fn count(&self, fits: impl Fn(&Seen) -> bool) -> usize {
-        lock(&self.said)
-            .seen
-            .iter()
-            .filter(|seen| fits(seen))
-            .count()
+        let said = lock(&self.said);
+        said.seen.iter().filter(|seen| fits(seen)).count()
     }
 
     /// After a failure was told: what came of it is not told again.

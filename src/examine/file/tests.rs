@@ -1,7 +1,7 @@
 //! A directory stands for the container; no root is needed.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 
 use super::*;
 use crate::reach::HostMount;
@@ -85,6 +85,23 @@ fn a_link_out_of_the_root_finds_nothing_of_the_host() {
     let view = tree.file();
     assert_eq!(view.kind, FileKind::Symlink);
     assert!(view.content.is_err());
+}
+
+#[test]
+fn a_link_to_what_is_not_asked_is_a_link_all_the_same() {
+    let tree = tree();
+    let at = tree.path("etc/ld.so.preload");
+    symlink("/proc/self/root/tmp/x", &at).unwrap();
+    let root = tree.1.open().unwrap();
+    let mut walk = root.walk(PRELOAD_PATH.as_bytes()).unwrap();
+    walk.end = End::Untrusted { mount: 0 };
+    let Look::File(view) = seen(&root, walk, None, 16) else {
+        panic!("no file");
+    };
+    assert_eq!(view.kind, FileKind::Symlink);
+    assert_eq!(view.target.as_deref(), Some(&b"/proc/self/root/tmp/x"[..]));
+    assert_eq!(view.inode, fs::symlink_metadata(&at).unwrap().ino());
+    assert!(view.content.unwrap_err().contains("not asked"));
 }
 
 #[test]

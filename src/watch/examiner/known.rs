@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::judge::restart::{Last, Past};
+use crate::judge::restart::{Doubt, Last, Past};
 use crate::model::Gap;
 use crate::watch::jobs::Subject;
 use crate::watch::state::identity::{Identity, Key};
@@ -64,43 +64,33 @@ impl Memory {
         let Some((store, first)) = self.store.clone().zip(keys.first().cloned()) else {
             return (Known::default(), None);
         };
-        // The name may have been unknown at one time and known at another.
+        if let Some((key, last)) = self.take_parted(&identity) {
+            return (known(earlier(last, None), key, identity), None);
+        }
+        // What it is known by may have been unknown at one time and known at another.
         keys.sort_by_key(|key| Reverse(store.used(key)));
         let mut trouble = None;
         for key in keys {
-            let past = match self.take_parted(&key, &identity) {
-                Some(last) => Past {
-                    last,
-                    earlier: true,
-                    doubt: None,
-                },
-                None => match store.load(&key) {
-                    Loaded::State(stored) if stored.identity.may_be(&identity) => Past {
-                        last: stored.last,
-                        earlier: true,
-                        doubt: stored.doubt,
-                    },
-                    Loaded::State(_) => {
-                        // Another container had the name: notes must not go behind its state.
-                        store.forget(&key);
-                        continue;
-                    }
-                    Loaded::Nothing => continue,
-                    Loaded::Refused(why) => {
-                        trouble = Some(unreadable(&why, &subject.container));
-                        continue;
-                    }
-                },
-            };
-            return (known(past, key, identity), trouble);
+            match store.load(&key) {
+                Loaded::State(stored) if stored.identity.may_be(&identity) => {
+                    let past = earlier(stored.last, stored.doubt);
+                    return (known(past, key, identity), trouble);
+                }
+                // Another container's: notes must not go behind its state.
+                Loaded::State(_) => store.forget(&key),
+                Loaded::Nothing => {}
+                Loaded::Refused(why) => trouble = Some(unreadable(&why, &subject.container)),
+            }
         }
         (known(Past::default(), first, identity), trouble)
     }
 
-    fn take_parted(&mut self, key: &Key, identity: &Identity) -> Option<Last> {
-        let found = self.parted.iter().position(|(parted, ..)| parted == key)?;
-        let (_, whose, last) = self.parted.remove(found)?;
-        whose.may_be(identity).then_some(last)
+    fn take_parted(&mut self, identity: &Identity) -> Option<(Key, Last)> {
+        let is_it =
+            |(_, whose, _): &(Key, Identity, Last)| whose.meets(identity) && whose.may_be(identity);
+        let found = self.parted.iter().position(is_it)?;
+        let (key, _, last) = self.parted.remove(found)?;
+        Some((key, last))
     }
 
     /// Keeps what was known of a container that is gone. The name of its state.
@@ -114,6 +104,14 @@ impl Memory {
             self.parted.pop_front();
         }
         Some(key)
+    }
+}
+
+fn earlier(last: Last, doubt: Option<Doubt>) -> Past {
+    Past {
+        last,
+        earlier: true,
+        doubt,
     }
 }
 

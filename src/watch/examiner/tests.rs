@@ -159,3 +159,49 @@ fn two_writers_are_told_apart_even_when_the_look_came_after_both() {
     ];
     assert_eq!(bench.told(), told);
 }
+
+#[test]
+fn an_act_in_a_container_that_is_gone_is_told_without_the_file() {
+    let bench = bench();
+    fs::remove_dir_all(bench.dir.path()).unwrap();
+    bench.act(WRITER, mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE);
+    bench.act(WRITER, mask::DELETE);
+    assert_eq!(bench.told(), [(Action::Creation, Some(WRITER))]);
+}
+
+#[test]
+fn an_act_that_goes_on_and_on_is_told_when_the_first_hold_ends() {
+    let bench = bench();
+    bench.write("");
+    let end = Instant::now() + HOLD * 3;
+    let mut told = 0;
+    while Instant::now() < end {
+        bench.act(WRITER, mask::CREATE | mask::ATTRIB);
+        std::thread::sleep(HOLD / 10);
+        let acts = bench.records.try_iter();
+        told += acts
+            .filter(
+                |delivery| matches!(delivery, Delivery::Act { records, .. } if !records.is_empty()),
+            )
+            .count();
+    }
+    assert!(told > 0);
+    bench.told();
+}
+
+#[test]
+fn a_queue_that_stays_full_is_waited_for_once() {
+    let (records, _reader) = bounded(0);
+    let nobody = Asker::nobody();
+    let examiner = Examiner::new(records, Arc::default(), 100, None, None, nobody);
+    let subject = bench().subject;
+    let start = Instant::now();
+    for _ in 0..20 {
+        let acted = Acted {
+            mask: mask::CREATE,
+            ..Acted::look(SystemTime::now(), Detection::Event)
+        };
+        examiner.tell_unseen(&subject, acted);
+    }
+    assert!(start.elapsed() < Duration::from_secs(3));
+}

@@ -52,7 +52,9 @@ impl Keyed {
         }
         match self.book.get(key.bytes()) {
             Some(marked) => marked.object == object,
-            None => !self.exclusive && !key.has_null_fsid(),
+            // All objects of one superblock fit into its group.
+            None if self.exclusive => self.book.values().any(|marked| marked.object.0 == object.0),
+            None => !key.has_null_fsid(),
         }
     }
 

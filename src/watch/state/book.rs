@@ -17,7 +17,7 @@ use crate::watch::state::form::{encode, encode_note};
 use crate::watch::state::identity::Key;
 use crate::watch::state::prune::Prune;
 use crate::watch::state::store::Store;
-use crate::watch::state::{Remember, gap};
+use crate::watch::state::{Remember, not_written};
 
 /// Writes for one container in one `WINDOW`, notes and states together.
 const WRITES: u32 = 10;
@@ -26,8 +26,6 @@ const WINDOW: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_millis(200);
 /// How soon a state that could not be written is tried again.
 const AGAIN: Duration = Duration::from_secs(30);
-/// Pending states written in one go; records come in between.
-const SLICE: usize = 8;
 
 /// How often one container's state was written.
 #[derive(Debug)]
@@ -104,15 +102,15 @@ impl Book {
         self.store.save(&remember.key, &text)
     }
 
-    /// After they went out: stores the state, at once or when it may be.
+    /// After they went out: the state is to be stored, at once or when it may be.
     pub fn told(&mut self, remember: Remember, now: Instant) {
         let pace = self.pace(&remember.key, now);
-        if pace.allows(now) {
-            self.write(remember, now);
+        let due = if pace.allows(now) {
+            now
         } else {
-            let due = pace.since + WINDOW;
-            self.pending.insert(remember.key.clone(), (due, remember));
-        }
+            pace.since + WINDOW
+        };
+        self.pending.insert(remember.key.clone(), (due, remember));
     }
 
     /// Stores a state that nothing was told about, a moment later.
@@ -140,14 +138,16 @@ impl Book {
             .map_or_else(|| self.prune.due(), |due| due.min(self.prune.due()))
     }
 
-    /// Writes what is due, and clears away what nobody uses.
+    /// Writes one state that is due, and clears away what nobody uses. One: to replace
+    /// a file may take a millisecond, and records come in between.
     pub fn tick(&mut self, now: Instant) {
-        let due = self.pending.iter().filter(|(_, (due, _))| *due <= now);
-        let keys: Vec<Key> = due.map(|(key, _)| key.clone()).take(SLICE).collect();
-        for key in keys {
-            if let Some((_, remember)) = self.pending.remove(&key) {
-                self.write(remember, now);
-            }
+        let first = self.pending.iter().min_by_key(|(_, (due, _))| *due);
+        let due = first.filter(|(_, (due, _))| *due <= now);
+        if let Some((key, _)) = due
+            && let key = key.clone()
+            && let Some((_, remember)) = self.pending.remove(&key)
+        {
+            self.write(remember, now);
         }
         let paces = &self.paces;
         self.prune.step(
@@ -205,15 +205,7 @@ impl Book {
             Ok(()) => self.ill = false,
             Err(error) if !self.ill => {
                 self.ill = true;
-                self.trouble = Some(gap(
-                    "state-not-written",
-                    format!(
-                        "states cannot be written: {error}; after a restart alerts may be \
-                         repeated without being marked"
-                    ),
-                    "make state-dir writable; see ldwatch.toml(5)",
-                    None,
-                ));
+                self.trouble = Some(not_written(&error));
             }
             Err(_) => {}
         }

@@ -1,9 +1,9 @@
 //! Which container a state belongs to, over restarts of the container, of the
 //! watcher and of the machine.
 //!
-//! The runtime and its ID name a container; one that nothing names is known by
-//! where its root filesystem is mounted. Either may be used again for another
-//! container, so the writable layer must be the same, too.
+//! A container is known by where its root filesystem is mounted on the host, which
+//! is known before anything names it, and else by runtime and ID. Either may be used
+//! again for another container, so the writable layer must be the same, too.
 
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -89,6 +89,14 @@ impl Identity {
         }
     }
 
+    /// Both tell the same place or the same name.
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        let name = |one: &Self| one.id.clone().zip(one.runtime.clone());
+        (self.rootfs.is_some() && self.rootfs == other.rootfs)
+            || (name(self).is_some() && name(self) == name(other))
+    }
+
     /// Nothing that both know differs.
     #[must_use]
     pub fn may_be(&self, other: &Self) -> bool {
@@ -113,7 +121,7 @@ fn keys(subject: &Subject, rootfs: Option<&Path>) -> Vec<Key> {
         .as_ref()
         .map(|id| Key::of("id", &[runtime.as_bytes(), id.as_bytes()]));
     let by_path = rootfs.map(|path| Key::of("rootfs", &[path.as_os_str().as_bytes()]));
-    by_id.into_iter().chain(by_path).collect()
+    by_path.into_iter().chain(by_id).collect()
 }
 
 fn layer_born(layer: &Path) -> Option<u64> {
@@ -166,8 +174,8 @@ mod tests {
     fn a_container_is_found_by_its_id_or_by_its_place() {
         let (_, both) = Identity::of(&subject(Some("a"), Some("/m")));
         assert_eq!(both.len(), 2);
-        assert_eq!(Identity::of(&subject(Some("a"), None)).1, both[..1]);
-        assert_eq!(Identity::of(&subject(None, Some("/m"))).1, both[1..]);
+        assert_eq!(Identity::of(&subject(None, Some("/m"))).1, both[..1]);
+        assert_eq!(Identity::of(&subject(Some("a"), None)).1, both[1..]);
         assert_eq!(Key::parse(both[0].text()).as_ref(), both.first());
     }
 
@@ -195,6 +203,15 @@ mod tests {
         assert!(one.may_be(&other("a", 1)));
         assert!(!one.may_be(&other("b", 1)));
         assert!(!one.may_be(&other("a", 2)));
+    }
+
+    #[test]
+    fn one_that_got_its_name_late_is_met_by_its_place() {
+        let (named, _) = Identity::of(&subject(Some("a"), Some("/m")));
+        let (unnamed, _) = Identity::of(&subject(None, Some("/m")));
+        let (hidden, _) = Identity::of(&subject(Some("a"), None));
+        assert!(named.meets(&unnamed) && named.meets(&hidden));
+        assert!(!unnamed.meets(&hidden));
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub mod form;
 pub mod identity;
 mod prune;
 pub mod store;
-mod view;
+pub mod view;
 
 use std::io;
 use std::path::Path;
@@ -67,39 +67,40 @@ impl Opened {
 }
 
 fn not_kept(path: &Path, error: &io::Error) -> Gap {
-    gap(
-        "state-not-kept",
-        format!(
+    Gap {
+        at: SystemTime::now(),
+        reason: "state-not-kept",
+        detail: format!(
             "{}: {error}; what changes while ldwatch is down is not found",
             path.display()
         ),
-        "state-dir must be a directory that only root may write to; start ldwatch again then",
-        None,
-    )
+        remedy: "state-dir must be a directory that only root may write to; start ldwatch again then",
+        container: None,
+    }
 }
 
-fn gap(
-    reason: &'static str,
-    detail: String,
-    remedy: &'static str,
-    container: Option<Container>,
-) -> Gap {
+/// A state could not be written.
+fn not_written(error: &io::Error) -> Gap {
     Gap {
         at: SystemTime::now(),
-        reason,
-        detail,
-        remedy,
-        container,
+        reason: "state-not-written",
+        detail: format!(
+            "states cannot be written: {error}; after a restart alerts may be repeated \
+             without being marked"
+        ),
+        remedy: "make state-dir writable; see ldwatch.toml(5)",
+        container: None,
     }
 }
 
 /// A state that was there and is not used.
 #[must_use]
 pub fn unreadable(why: &str, container: &Container) -> Gap {
-    gap(
-        "state-unreadable",
-        format!("the stored state is not used: {why}"),
-        "a change made while ldwatch was down may go untold for this container; look at the file once",
-        Some(container.clone()),
-    )
+    Gap {
+        at: SystemTime::now(),
+        reason: "state-unreadable",
+        detail: format!("the stored state is not used: {why}"),
+        remedy: "a change made while ldwatch was down may go untold for this container; look at the file once",
+        container: Some(container.clone()),
+    }
 }

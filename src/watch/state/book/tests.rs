@@ -68,6 +68,7 @@ impl Bench {
     fn tell(&mut self, number: u64, now: Instant) {
         self.book.telling(&remember(number), changes(), now);
         self.book.told(remember(number), now);
+        self.book.tick(now);
     }
 }
 
@@ -84,6 +85,7 @@ fn what_is_about_to_be_told_is_noted_and_then_stored() {
     };
     assert_eq!(first.doubt, Some(telling.clone()));
     bench.book.told(remember(1), now);
+    bench.book.tick(now);
     let second = bench.stored();
     assert_eq!((second.last, second.doubt), (Last::Absent, None));
     bench.book.telling(&remember(2), changes(), now);

@@ -1,0 +1,92 @@
+//! The examiner's eyes and mouth: it looks, and it tells what it made of the look.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use crate::examine::file::{Look, look};
+use crate::judge::restart::{Past, verdicts};
+use crate::model::{FileView, Gap, Record, RootfsId};
+use crate::watch::deliver::Delivery;
+use crate::watch::examiner::Examiner;
+use crate::watch::examiner::finding::records;
+use crate::watch::jobs::{Acted, Subject};
+
+/// How long a full delivery queue is waited for before a record is given up and counted.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Examiner {
+    /// Looks; `None` when it could not be seen, which is told once.
+    #[allow(clippy::option_option)]
+    pub(super) fn see(&mut self, subject: &Subject) -> Option<Option<FileView>> {
+        let seen = match look(&subject.reach, subject.upper.as_deref(), self.quote) {
+            Look::Unasked(what) => self.outposts.look(subject.id, &subject.reach, &what),
+            seen => seen,
+        };
+        let reason = match seen {
+            Look::Absent => {
+                self.sighted(subject.id);
+                return Some(None);
+            }
+            Look::File(file) => {
+                self.sighted(subject.id);
+                return Some(Some(*file));
+            }
+            // The survey tells when a container is gone; until then nothing is lost.
+            Look::Gone => return None,
+            Look::Unasked(reason) | Look::Blind(reason) => reason,
+        };
+        let known = self.known.entry(subject.id).or_default();
+        if known.blind.as_ref() != Some(&reason) {
+            known.blind = Some(reason.clone());
+            let gap = Gap {
+                at: SystemTime::now(),
+                reason: "not-seen",
+                detail: format!("the file could not be looked at: {reason}"),
+                remedy: "see `ldwatch list`; a container that ended while it was looked at needs nothing",
+                container: Some(subject.container.clone()),
+            };
+            self.send(Delivery::Record(Record::Gap(Box::new(gap))), 1);
+        }
+        None
+    }
+
+    /// An act of which nothing can be seen: the container is gone, or the file cannot
+    /// be looked at. What its events alone prove is told without the file.
+    pub(super) fn tell_unseen(&self, subject: &Subject, acted: Acted) {
+        let nothing = Past::default();
+        let past = self
+            .known
+            .get(&subject.id)
+            .map_or(&nothing, |known| &known.past);
+        let mut found = verdicts(past, None, acted.mask);
+        found.retain(|verdict| acted.mask != 0 && verdict.change.alert);
+        let records = records(subject, acted, found, (past, None), self.host_ns);
+        if !records.is_empty() {
+            let count = records.len();
+            let remember = None;
+            self.send(Delivery::Act { records, remember }, count);
+        }
+    }
+
+    fn sighted(&mut self, id: RootfsId) {
+        if let Some(known) = self.known.get_mut(&id) {
+            known.blind = None;
+        }
+    }
+
+    /// Queues a delivery that holds so many records. Waits for room, but for one only
+    /// as long as there is none: with a sink that hangs, each further wait would hold
+    /// up every container's next look.
+    pub(super) fn send(&self, delivery: Delivery, records: usize) {
+        let patience = if self.stuck.get() {
+            Duration::ZERO
+        } else {
+            PATIENCE
+        };
+        let failed = self.records.send_timeout(delivery, patience).is_err();
+        self.stuck.set(failed);
+        if failed {
+            self.dropped.fetch_add(records as u64, Ordering::Relaxed);
+        }
+    }
+}
