@@ -100,7 +100,8 @@ impl Tried {
                 .map(|(_, rung)| *rung)
         };
         let refused = self.refused.iter().any(|(kind, _)| *kind == Kind::Etc);
-        match of(Kind::Etc).next() {
+        // Without an `etc` the root directory tells when one comes.
+        match of(Kind::Etc).next().or_else(|| of(Kind::Root).next()) {
             None => Rung::None,
             Some(_) if refused => Rung::None,
             Some(Rung::Named) => Rung::Named,
@@ -167,6 +168,12 @@ mod tests {
         let coverage =
             tried(&[(Kind::Etc, Rung::Named)], &[(Kind::Upper, libc::ENOSPC)]).coverage(&[]);
         assert_eq!((coverage.rung, coverage.gaps.len()), (Rung::Named, 1));
+    }
+
+    #[test]
+    fn a_root_without_etc_is_covered_by_the_mark_on_the_root() {
+        let coverage = tried(&[(Kind::Root, Rung::Named)], &[]).coverage(&[]);
+        assert_eq!(coverage.rung, Rung::Named);
     }
 
     #[test]

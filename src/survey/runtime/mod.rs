@@ -93,6 +93,17 @@ fn work(mountpoint: &Path) -> Option<&'static str> {
         return Some("buildkit temporary mount");
     }
     let layer = mountpoint.parent()?;
+    // dockerd and podman try at their start whether overlays work.
+    let tries = |name: &str| {
+        name.starts_with("check-overlayfs-support") || name.starts_with("feature-check")
+    };
+    if layer
+        .file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(tries)
+    {
+        return Some("trial mount of a storage driver");
+    }
     let init =
         layer.file_name()?.to_str()?.ends_with("-init") && layer.parent()?.ends_with("overlay2");
     (init && name == "merged").then_some("docker init layer")
