@@ -12,6 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::command::wait_until;
+use super::program;
 
 /// First part of every name that the harness gives to anything.
 pub const PREFIX: &str = "ldwt";
@@ -107,9 +108,7 @@ fn clear(path: &Path) -> Vec<String> {
         }
         let removed = processes_naming(&needle).is_empty() && fs::remove_dir_all(path).is_ok();
         if !removed {
-            // An immutable file does not go.
-            let mut unlock = Command::new("chattr");
-            let _ = unlock.args(["-R", "-f", "-i"]).arg(path).output();
+            unlock(path);
         }
         removed
     };
@@ -123,6 +122,19 @@ fn clear(path: &Path) -> Vec<String> {
         .into_iter()
         .map(|point| format!("mount {}", point.display()));
     processes.chain(mounts).chain([needle.clone()]).collect()
+}
+
+/// An immutable file does not go. (A guest has no chattr(1); the attack program can.)
+fn unlock(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            unlock(&path);
+        } else if path.ends_with("ld.so.preload") {
+            let mut command = Command::new(program::attack());
+            let _ = command.arg("chattr-i").arg(&path).arg("-").output();
+        }
+    }
 }
 
 fn processes_naming(needle: &str) -> Vec<i32> {
