@@ -204,16 +204,9 @@ fn a_thousand_containers_are_watched_and_leave_nothing_behind() {
     let ours = || watched_below(&watcher, image.lower().parent().unwrap());
     // What the first crowd makes the allocator keep is no leak: a second one of the same
     // size must find room in it.
-    let Some(mut first) = gate::have(Mounts::make(&image, CONTAINERS)) else {
+    if gate::have(crowd(&image, &ours)).is_none() {
         return;
-    };
-    assert!(
-        wait_until(PATIENCE, || ours() == CONTAINERS),
-        "{} marked",
-        ours()
-    );
-    first.end();
-    assert!(wait_until(PATIENCE, || ours() == 0), "{} left", ours());
+    }
     let (fds, kib) = holds(&watcher);
     let begun = Instant::now();
     let Some(mut mounts) = gate::have(Mounts::make(&image, CONTAINERS)) else {
@@ -242,6 +235,16 @@ fn a_thousand_containers_are_watched_and_leave_nothing_behind() {
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A thousand containers that come, are marked, and go.
+fn crowd(image: &Image, ours: &dyn Fn() -> usize) -> Result<(), String> {
+    let mut mounts = Mounts::make(image, CONTAINERS)?;
+    let marked = wait_until(PATIENCE, || ours() == CONTAINERS);
+    assert!(marked, "{} of {CONTAINERS} marked", ours());
+    mounts.end();
+    assert!(wait_until(PATIENCE, || ours() == 0), "{} left", ours());
+    Ok(())
+}
 
 fn holds(watcher: &Watcher) -> (usize, u64) {
     let pid = watcher.pid();
