@@ -180,3 +180,17 @@ fn a_redirected_log_carries_no_priorities_and_the_journal_does() -> io::Result<(
     assert!(fs::read_to_string(&path)?.starts_with("<3>unknown command"));
     Ok(())
 }
+
+#[test]
+#[ignore = "needs root: a capability is taken away with capsh"]
+fn without_the_capability_it_is_77_and_the_capability_is_named() -> io::Result<()> {
+    for verb in ["run", "scan", "list", "probe", "selftest"] {
+        let line = format!("exec {} {verb}", env!("CARGO_BIN_EXE_ldwatch"));
+        let mut command = Command::new("capsh");
+        command.args(["--drop=cap_sys_admin", "--", "-c", &line]);
+        let (code, _, stderr) = output(&mut command)?;
+        assert_eq!(code, Some(77), "{verb}: {stderr}");
+        assert!(stderr.contains("needs CAP_SYS_ADMIN"), "{verb}: {stderr}");
+    }
+    Ok(())
+}
