@@ -128,9 +128,12 @@ fn clear(path: &Path) -> Vec<String> {
 fn unlock(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        let Ok(kind) = entry.file_type() else {
+            continue;
+        };
+        if kind.is_dir() {
             unlock(&path);
-        } else if path.ends_with("ld.so.preload") {
+        } else if kind.is_file() && path.ends_with("ld.so.preload") {
             let mut command = Command::new(program::attack());
             let _ = command.arg("chattr-i").arg(&path).arg("-").output();
         }
