@@ -32,6 +32,11 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<
         "mkfifo" => raw::mkfifo(path),
         "mkdir" => fs::create_dir(path),
         "remove-all" => fs::remove_dir_all(path),
+        // Long enough for the watcher to have looked at what came before.
+        "pause" => {
+            std::thread::sleep(std::time::Duration::from_millis(600));
+            Ok(())
+        }
         "mknod" => raw::mknod(path),
         _ => with_another(verb, path, nonce, extra),
     }

@@ -181,7 +181,9 @@ pub const ROWS: &[Row] = &[
         "root in a plain directory, etc removed, made again, then the file created",
         &[
             step(Act::At("remove-all", "/etc"), &[]),
+            step(Act::At("pause", "/opt"), &[]),
             step(Act::At("mkdir", "/etc"), &[]),
+            step(Act::At("pause", "/opt"), &[]),
             step(Act::In("create"), &[CREATED]),
         ],
     )
