@@ -66,7 +66,8 @@ pub fn run(typed: &args::Options) -> Result<(), Error> {
             rungs
                 .iter()
                 .find(|(_, outcome)| works(outcome))
-                .map_or(Rung::None, |(rung, _)| *rung)
+                .and_then(|(_, outcome)| outcome.as_ref().ok())
+                .map_or(Rung::None, |coverage| coverage.rung)
         }
         Err(error) => {
             answers.push(tried("a throw-away overlay", Err(error)));

@@ -66,10 +66,9 @@ pub fn first_sight(file: &FileView) -> Change {
 pub fn change(before: Option<&FileView>, after: Option<&FileView>, seen: u64) -> Vec<Change> {
     let came = seen & (mask::CREATE | mask::MOVED_TO) != 0;
     let written = seen & mask::MODIFY != 0;
-    let left = seen & (mask::DELETE | mask::MOVED_FROM) != 0;
     match (before, after) {
         (None, None) if came => vec![alert(ChangeType::Creation, arrival(seen)), DELETION],
-        (None, None) if left => vec![DELETION],
+        // That it went was told when it was first seen to be gone.
         (None, None) => Vec::new(),
         (None, Some(file)) => vec![alert(ChangeType::Creation, appearance(file, seen))],
         (Some(_), None) if came => vec![alert(ChangeType::Creation, arrival(seen)), DELETION],

@@ -290,7 +290,7 @@ impl Examiner {
             && acted.mask != 0
             && after.is_some()
             && known.past.last.file() == after.as_ref()
-            && known.told == acted.pid();
+            && (known.told == acted.pid() || known.told.is_none() || acted.pid().is_none());
         if acted.mask != 0 {
             known.told = acted.pid();
         }

@@ -64,6 +64,13 @@ impl Marked {
         }
     }
 
+    /// All it concerns is one root filesystem.
+    fn is_of_one(&self) -> bool {
+        let mut of = self.watches.iter().map(|watch| watch.rootfs);
+        of.next()
+            .is_some_and(|first| of.all(|other| other == first))
+    }
+
     /// Keeps what `keep` wants; whether anything is left.
     fn retain(&mut self, keep: &impl Fn(&Watch) -> bool) -> bool {
         self.watches.retain(keep);

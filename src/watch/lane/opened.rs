@@ -99,7 +99,12 @@ impl Opened {
             if let Some(marked) = self.files.get(&(stat.st_dev, stat.st_ino)) {
                 marked.trigger(b"", event.mask, who, &mut reading.triggers);
             } else if is_preload(&object) {
-                match self.devices.get(&stat.st_dev) {
+                // Volumes of several containers may lie on one filesystem.
+                match self
+                    .devices
+                    .get(&stat.st_dev)
+                    .filter(|marked| marked.is_of_one())
+                {
                     Some(marked) => {
                         marked.trigger(PRELOAD_NAME, event.mask, who, &mut reading.triggers)
                     }
