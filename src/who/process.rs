@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use procfs::process::Process;
@@ -90,26 +90,37 @@ pub fn writer(boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
     let Ok(process) = Process::new(pid) else {
         return Writer::unknown(Some(pid));
     };
-    // Checked after the pinning and before the reading, which takes longer than many
-    // a writer lives.
+    // What names it comes first: it may end between two reads.
+    let exe = process.exe().ok();
+    // Checked after the pinning and before the rest, which takes longer than many a
+    // writer lives.
     if pidfd.is_some_and(|pidfd| !pidfd::exists(pidfd.as_fd())) {
         return Writer::unknown(Some(pid));
     }
-    match read(boot, &process) {
-        Ok(writer) => Writer {
-            // Without a pidfd nothing tells a successor of the pid from the writer.
-            confirmed: pidfd.is_some(),
-            ..writer
-        },
-        Err(_) => Writer::unknown(Some(pid)),
+    let writer = read(boot, &process, exe.clone()).unwrap_or_else(|_| only(pid, exe));
+    Writer {
+        // Without a pidfd nothing tells a successor of the pid from the writer.
+        confirmed: writer.confirmed && pidfd.is_some(),
+        ..writer
     }
 }
 
-fn read(boot: &Boot, process: &Process) -> io::Result<Writer> {
+/// A process that ended when no more than its executable was read.
+fn only(pid: i32, exe: Option<PathBuf>) -> Writer {
+    let Some(exe) = exe else {
+        return Writer::unknown(Some(pid));
+    };
+    Writer {
+        source: WriterSource::Live,
+        confirmed: true,
+        executable: Some(exe.as_os_str().as_bytes().to_vec()),
+        ..Writer::unknown(Some(pid))
+    }
+}
+
+fn read(boot: &Boot, process: &Process, exe: Option<PathBuf>) -> io::Result<Writer> {
     let line = read_of(process, "stat", MAX_TEXT)?;
     let stat = stat(&line).ok_or_else(|| io::Error::other("stat line not understood"))?;
-    // What names it and its place comes first: it may end between two reads.
-    let exe = process.exe().ok();
     let text = read_of(process, "cgroup", MAX_TEXT).unwrap_or_default();
     let mount_ns = namespace(process);
     let status = status(&read_of(process, "status", MAX_TEXT).unwrap_or_default());
@@ -138,7 +149,7 @@ fn read(boot: &Boot, process: &Process) -> io::Result<Writer> {
         start: Some(boot.start(stat.start_ticks)),
         interactive: Some(stat.tty != 0),
         entity_id: Some(boot.entity(pid, stat.start_ticks)),
-        parents: parents(boot, &stat),
+        parents: parents(boot, &stat, mount_ns),
         mount_ns,
         member: member(&text),
         origin: Origin::Unknown,
@@ -169,9 +180,10 @@ fn split_args(text: &[u8]) -> (Vec<Vec<u8>>, bool) {
     (args, full || pieces.next().is_some())
 }
 
-/// The chain of parents, nearest first. Ends at pid 1, at the first process that
-/// is gone, or at the bound.
-fn parents(boot: &Boot, child: &Stat) -> Vec<Ancestor> {
+/// The chain of parents, nearest first. Ends with the first one outside `home`, a namespace
+/// (what started the container's init, or an exec session), at pid 1, at the first
+/// process that is gone, or at the bound.
+fn parents(boot: &Boot, child: &Stat, home: Option<u64>) -> Vec<Ancestor> {
     let mut chain = Vec::new();
     let mut next = child.ppid;
     let mut younger = child.start_ticks;
@@ -189,11 +201,7 @@ fn parents(boot: &Boot, child: &Stat) -> Vec<Ancestor> {
         if stat.start_ticks > younger {
             break;
         }
-        let (args, _) = if chain.is_empty() {
-            args(&process)
-        } else {
-            (Vec::new(), false)
-        };
+        let first = chain.is_empty().then(|| args(&process).0);
         chain.push(Ancestor {
             pid: next,
             name: stat.comm.clone(),
@@ -201,10 +209,13 @@ fn parents(boot: &Boot, child: &Stat) -> Vec<Ancestor> {
                 .exe()
                 .ok()
                 .map(|path| path.as_os_str().as_bytes().to_vec()),
-            args,
+            args: first.unwrap_or_default(),
             start: Some(boot.start(stat.start_ticks)),
             entity_id: Some(boot.entity(next, stat.start_ticks)),
         });
+        if namespace(&process) != home {
+            break;
+        }
         (next, younger) = (stat.ppid, stat.start_ticks);
     }
     chain
