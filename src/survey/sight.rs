@@ -170,6 +170,9 @@ impl Survey {
             }
             lives
         });
+        if self.known.capacity() > 4 * (self.known.len() + 16) {
+            self.known.shrink_to_fit();
+        }
     }
 
     fn host_mount(&mut self, overlay: RootMount, tell: &mut dyn FnMut(News)) {

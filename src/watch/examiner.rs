@@ -25,6 +25,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use crate::judge::restart::{Last, verdicts};
 use crate::model::{Detection, FileKind, FileView, Record, RootfsId};
 use crate::sys::fanotify::mask;
+use crate::sys::limits::slim;
 use crate::watch::deliver::Delivery;
 use crate::watch::examiner::finding::records;
 use crate::watch::examiner::known::{Known, Memory};
@@ -161,6 +162,8 @@ impl Examiner {
             self.judge(&held.subject, held.acted, held.seen);
         }
         let known = self.known.remove(&id);
+        slim(&mut self.known);
+        slim(&mut self.held);
         if let Some(key) = known.and_then(|known| self.memory.part(known)) {
             self.send(Delivery::Forget(key), 0);
         }

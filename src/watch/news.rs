@@ -11,6 +11,7 @@ use nix::sys::stat::fstat;
 use crate::model::{Container, Detection, Gap, Record, RootfsId, Rung};
 use crate::survey::sight::{News, Sighting};
 use crate::survey::spots::{Kind, Spot};
+use crate::sys::limits::slim;
 use crate::watch::deliver::Delivery;
 use crate::watch::jobs::{Job, Subject};
 use crate::watch::ladder::{Tried, meaning};
@@ -142,6 +143,7 @@ impl Watch {
         self.marks.forget(id);
         self.marks.unmark(spots);
         self.watched.remove(&id);
+        slim(&mut self.watched);
         self.job(Job::Forget(id));
         self.status_due
             .get_or_insert_with(|| Instant::now() + STATUS_DELAY);

@@ -122,6 +122,7 @@ impl Watch {
         let (waiter, boot) = (Waiter::new()?, Boot::read());
         // As many files as allowed; fewer are told when they run out.
         let _ = limits::raise_files();
+        limits::stay_small();
         let marks = Marks::new(LANES, options.rung)?;
         let (stop, reload) = (Arrivals::of_stop()?, Arrivals::of_reload()?);
         let mounts = File::open("/proc/self/mountinfo")?;

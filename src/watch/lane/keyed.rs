@@ -9,6 +9,7 @@ use crate::parse::fanotify::Stop;
 use crate::survey::spots::Spot;
 use crate::sys::fanotify::{Group, Reports, mask};
 use crate::sys::handle::HandleKey;
+use crate::sys::limits::slim;
 use crate::watch::lane::{Marked, Reading, Watch};
 
 /// A group and its book.
@@ -84,6 +85,7 @@ impl Keyed {
     /// Keeps of the book what `keep` wants.
     pub fn retain(&mut self, keep: &impl Fn(&Watch) -> bool) {
         self.book.retain(|_, marked| marked.retain(keep));
+        slim(&mut self.book);
     }
 
     /// Takes the kernel's mark off an object that is not in the book.
