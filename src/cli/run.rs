@@ -62,7 +62,7 @@ pub fn refused(source: io::Error) -> Error {
             source,
         },
         Some(libc::EINVAL | libc::ENOSYS) => Error::NoRung {
-            tried: "named: a fanotify group that reports names".to_owned(),
+            tried: "a fanotify group, the least that every rung needs".to_owned(),
             source,
         },
         _ => Error::Failed {

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::model::RootfsId;
 use crate::parse::fanotify::Stop;
 use crate::survey::spots::Kind;
-use crate::sys::fanotify::mask;
+use crate::sys::fanotify::{Batch, mask};
 
 pub mod keyed;
 pub mod notify;
@@ -137,6 +137,21 @@ pub struct Reading {
     pub unplaced: Vec<(i32, Option<OwnedFd>, u64)>,
     /// The buffer could not be understood to its end; why.
     pub broken: Option<Stop>,
+}
+
+impl Reading {
+    /// What a batch tells before its events are looked at.
+    fn of(batch: &Batch<'_>) -> Self {
+        Self {
+            events: batch.events.len(),
+            overflow: batch
+                .events
+                .iter()
+                .any(|event| event.mask & mask::OVERFLOW != 0),
+            broken: (batch.stop != Stop::End).then_some(batch.stop),
+            ..Self::default()
+        }
+    }
 }
 
 /// A queue of events and its book.

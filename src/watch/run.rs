@@ -117,7 +117,7 @@ impl Watch {
     /// Makes the group, the threads and everything else that can fail.
     ///
     /// # Errors
-    /// `EPERM`: no `CAP_SYS_ADMIN`; `EINVAL`: this kernel reports no names.
+    /// `EPERM`: no `CAP_SYS_ADMIN`; `ENOSYS`: this kernel has no fanotify.
     pub fn new(options: Options, outlet: Box<dyn Outlet>) -> io::Result<Self> {
         let (waiter, boot) = (Waiter::new()?, Boot::read());
         // As many files as allowed; fewer are told when they run out.

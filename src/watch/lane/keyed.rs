@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::parse::fanotify::Stop;
 use crate::survey::spots::Spot;
-use crate::sys::fanotify::{Group, Reports, mask};
+use crate::sys::fanotify::{Group, Reports};
 use crate::sys::handle::HandleKey;
 use crate::sys::limits::slim;
 use crate::watch::lane::{Marked, Reading, Watch};
@@ -102,13 +101,8 @@ impl Keyed {
     /// The errno of read(2).
     pub fn read(&mut self, own_pid: i32) -> io::Result<Reading> {
         let batch = self.group.read()?;
-        let mut reading = Reading {
-            events: batch.events.len(),
-            broken: (batch.stop != Stop::End).then_some(batch.stop),
-            ..Reading::default()
-        };
+        let mut reading = Reading::of(&batch);
         for event in batch.events {
-            reading.overflow |= event.mask & mask::OVERFLOW != 0;
             let Some(place) = event.place.filter(|_| event.pid != own_pid) else {
                 continue;
             };

@@ -15,7 +15,6 @@ use std::os::unix::ffi::OsStrExt;
 use nix::sys::stat::fstat;
 
 use crate::model::PRELOAD_NAME;
-use crate::parse::fanotify::Stop;
 use crate::survey::spots::{Kind, Spot};
 use crate::sys::fanotify::{Group, mask};
 use crate::watch::lane::{Marked, Reading, Watch};
@@ -84,13 +83,8 @@ impl Opened {
     /// The errno of read(2); `EMFILE`: no room for a descriptor.
     pub fn read(&mut self, own_pid: i32) -> io::Result<Reading> {
         let batch = self.group.read()?;
-        let mut reading = Reading {
-            events: batch.events.len(),
-            broken: (batch.stop != Stop::End).then_some(batch.stop),
-            ..Reading::default()
-        };
+        let mut reading = Reading::of(&batch);
         for event in batch.events {
-            reading.overflow |= event.mask & mask::OVERFLOW != 0;
             let Some(object) = event.object.filter(|_| event.pid != own_pid) else {
                 continue;
             };
