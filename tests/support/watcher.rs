@@ -102,6 +102,8 @@ impl Watcher {
         let mut child = Command::new(program::ldwatch())
             .args(["run", "--json", "-c"])
             .arg(&path)
+            // Must never be told: no container has a way to it.
+            .env("LDWATCH_TEST_SECRET", "-")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -280,9 +282,16 @@ impl Watcher {
     }
 
     /// Asks it to end: exit 0, every line parsed, no panic, nothing left unclaimed.
-    pub fn stop(mut self) {
+    pub fn stop(self) {
         self.nothing_else()
             .unwrap_or_else(|error| panic!("{error}"));
+        let ended = self.stop_anyway();
+        let left = ended.unclaimed();
+        assert!(left.is_empty(), "told while ending: {left:?}");
+    }
+
+    /// The same, whatever it has said: exit 0, no panic.
+    pub fn stop_anyway(mut self) -> Self {
         kill(self.pid(), Signal::SIGTERM).unwrap();
         let status = self.ended().expect("it ends after SIGTERM");
         assert_eq!(
@@ -293,8 +302,7 @@ impl Watcher {
             self.log()
         );
         assert!(!self.log().contains("panicked"), "{}", self.log());
-        let left = self.unclaimed();
-        assert!(left.is_empty(), "told while ending: {left:?}");
+        self
     }
 }
 
