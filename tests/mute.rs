@@ -174,7 +174,10 @@ fn row(
     left.extend(outposts(second.pid()));
     worst.note(2, end(&mut second, Signal::SIGKILL)?)?;
     drop(mute);
-    let lives = |pid: &i32| Path::new(&format!("/proc/{pid}")).exists();
+    let lives = |pid: &i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        !stat.is_empty() && !stat.contains(") Z ")
+    };
     if !wait_until(Duration::from_secs(10), || !left.iter().any(lives)) {
         return Err(format!(
             "outposts are left when the server is gone: {left:?}"

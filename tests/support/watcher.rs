@@ -228,6 +228,13 @@ impl Watcher {
         said.seen.iter().filter(|seen| fits(seen)).count()
     }
 
+    /// Takes what was said since the last time, claimed or not: it is forgotten here.
+    pub fn take(&self) -> Vec<Seen> {
+        let mut said = lock(&self.said);
+        assert!(said.broken.is_empty(), "{:?}", said.broken);
+        std::mem::take(&mut said.seen)
+    }
+
     /// After a failure was told: what came of it is not told again.
     pub fn pass_over(&self) {
         thread::sleep(QUIET);
