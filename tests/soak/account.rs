@@ -11,6 +11,8 @@ use crate::support::watcher::{Seen, Watcher};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What is remembered of writes that were told, to notice a second telling.
 const TOLD: usize = 4096;
+/// Records of which the gist is kept, for the report of a failure.
+const RECENT: usize = 120;
 
 /// One write.
 struct Write {
@@ -18,6 +20,21 @@ struct Write {
     nonce: String,
     verb: &'static str,
     at: Instant,
+}
+
+fn brief(seen: &Seen) -> String {
+    let value = &seen.value;
+    let entries = field(value, "ldwatch.entries").map(serde_json::Value::to_string);
+    format!(
+        "{} {} {}/{} by {} {} {}",
+        text(value, "@timestamp"),
+        text(value, "container.id"),
+        text(value, "event.kind"),
+        text(value, "event.action"),
+        text(value, "ldwatch.detection"),
+        field(value, "process.pid").map_or_else(String::new, ToString::to_string),
+        entries.unwrap_or_default()
+    )
 }
 
 /// One that was told.
@@ -43,11 +60,16 @@ pub struct Account {
     told: VecDeque<Told>,
     /// Per container: writes that later alerts say they stand for.
     folded: HashMap<String, u64>,
+    /// Per container: alerts that show no content.
+    blank: HashMap<String, u64>,
+    recent: VecDeque<String>,
     writes: usize,
     once: usize,
     overtaken: usize,
     steps: usize,
     within: usize,
+    /// Told by an alert that shows no content: the file was gone when it was looked at.
+    unread: usize,
     gaps: usize,
     latest: Duration,
     wrong: Vec<String>,
@@ -76,7 +98,12 @@ impl Account {
             self.gaps += 1;
             eprintln!("gap: {gap}");
         }
-        if !is_alert(&seen.value) {
+        self.recent.push_back(brief(seen));
+        if self.recent.len() > RECENT {
+            self.recent.pop_front();
+        }
+        let touched = text(&seen.value, "event.action") == "touched";
+        if !is_alert(&seen.value) && !touched {
             return;
         }
         let carries = |nonce: &String| record::carries(&seen.value, nonce);
@@ -110,6 +137,10 @@ impl Account {
     fn again(&mut self, seen: &Seen) {
         let carries = |told: &&Told| record::carries(&seen.value, &told.nonce);
         let Some(told) = self.told.iter().find(carries) else {
+            if field(&seen.value, "ldwatch.entries").is_none() {
+                let container = text(&seen.value, "container.id").to_owned();
+                *self.blank.entry(container).or_default() += 1;
+            }
             return;
         };
         let now = Told::of(told.nonce.clone(), seen);
@@ -120,6 +151,8 @@ impl Account {
         if let Some(at) = self.open.iter().position(about) {
             self.open.remove(at);
             self.overtaken += 1;
+        } else if !is_alert(&seen.value) {
+            // A write that left what was there: told as such.
         } else if told.pid == now.pid || told.pid.is_none() || now.pid.is_none() {
             self.steps += 1;
         } else {
@@ -143,13 +176,22 @@ impl Account {
             std::thread::sleep(Duration::from_millis(10));
         }
         for write in std::mem::take(&mut self.open) {
-            let folded = self.folded.entry(write.container).or_default();
-            if *folded > 0 {
-                *folded -= 1;
+            let take = |from: &mut HashMap<String, u64>| {
+                let left = from.entry(write.container.clone()).or_default();
+                let some = *left > 0;
+                *left = left.saturating_sub(1);
+                some
+            };
+            if take(&mut self.folded) {
                 self.within += 1;
+            } else if take(&mut self.blank) {
+                self.unread += 1;
             } else {
+                let of = |line: &&String| line.contains(&write.container);
+                let said: Vec<&str> = self.recent.iter().filter(of).map(String::as_str).collect();
+                let (nonce, verb, said) = (&write.nonce, write.verb, said.join("\n  "));
                 self.wrong
-                    .push(format!("never told: {} by {}", write.nonce, write.verb));
+                    .push(format!("never told: {nonce} by {verb}; but:\n  {said}"));
             }
         }
     }
@@ -163,12 +205,13 @@ impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:>7} writes {:>7} told once {:>4} overtaken {:>4} in two steps {:>4} folded {:>3} open {:>3} wrong {:>3} gaps, latest {:>5} ms",
+            "{:>7} writes {:>7} told once {:>4} overtaken {:>4} in two steps {:>4} folded {:>3} unread {:>3} open {:>3} wrong {:>3} gaps, latest {:>5} ms",
             self.writes,
             self.once,
             self.overtaken,
             self.steps,
             self.within,
+            self.unread,
             self.open.len(),
             self.wrong.len(),
             self.gaps,
