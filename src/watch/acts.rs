@@ -65,6 +65,20 @@ impl Watch {
         }
     }
 
+    /// What happened and who did it lie in different queues on the lower rungs: all are
+    /// read before an act is over.
+    pub(super) fn read_the_rest(&mut self, now: Instant) {
+        let is_over = |id: &RootfsId| {
+            let watched = self.watched.get(id);
+            watched.is_some_and(|watched| watched.is_over(now))
+        };
+        if self.marks.is_split() && self.acting.iter().any(is_over) {
+            for lane in self.marks.in_order() {
+                self.events(lane as u64);
+            }
+        }
+    }
+
     /// Hands on the acts that are over; all of them when there is no time limit.
     pub(super) fn release(&mut self, now: Option<Instant>) {
         let far = Instant::now() + Duration::from_secs(3600);
@@ -142,7 +156,7 @@ impl Watch {
     /// Hands on everything that is pending, since the end was asked for.
     pub(super) fn finish(&mut self) {
         self.service.stopping();
-        for lane in 0..self.marks.lanes() {
+        for lane in self.marks.in_order() {
             self.events(lane as u64);
         }
         self.release(None);

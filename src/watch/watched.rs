@@ -23,6 +23,10 @@ struct Asked {
 /// After this long a question was not heard.
 const UNANSWERED: Duration = Duration::from_secs(1);
 
+/// A copy-up ends, and what it was for is done, within this time. Its writer is the
+/// only one that the kernel tells of a change of attributes, and of a rename.
+const COPY_UP: Duration = Duration::from_millis(500);
+
 /// A watched root filesystem.
 #[derive(Debug)]
 pub struct Watched {
@@ -40,6 +44,8 @@ pub struct Watched {
     way: u64,
     /// Who is acting, resolved at the first trigger of the act.
     actor: Option<(Writer, bool)>,
+    /// Who touched the writable layer before what that was for could be seen.
+    copied: Option<(Writer, bool, Instant)>,
 }
 
 impl Watched {
@@ -55,6 +61,7 @@ impl Watched {
             asked: None,
             way: 0,
             actor: None,
+            copied: None,
         }
     }
 
@@ -126,6 +133,12 @@ impl Watched {
         Some(self.acted(act))
     }
 
+    /// An act is over by now.
+    #[must_use]
+    pub fn is_over(&self, now: Instant) -> bool {
+        self.settle.is_over(now)
+    }
+
     /// When to ask `release` again.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
@@ -133,9 +146,14 @@ impl Watched {
     }
 
     fn acted(&mut self, act: Act) -> Acted {
-        let (writer, same_root) = self
-            .actor
-            .take()
+        let actor = self.actor.take();
+        if act.mask == 0
+            && let Some((writer, same_root)) = &actor
+        {
+            self.copied = Some((writer.clone(), *same_root, Instant::now()));
+        }
+        let (writer, same_root) = actor
+            .or_else(|| self.copied(&act))
             .unwrap_or_else(|| (Writer::unknown(act.pid), false));
         let since = act.first.elapsed();
         let at = SystemTime::now();
@@ -148,6 +166,14 @@ impl Watched {
             at: at.checked_sub(since).unwrap_or(at),
             detection: Detection::Event,
         }
+    }
+
+    /// The writer of a copy-up, for the act that it was made for: any other act has a
+    /// writer of its own in the writable layer or by its descriptor.
+    fn copied(&mut self, act: &Act) -> Option<(Writer, bool)> {
+        let (writer, same_root, at) = self.copied.take()?;
+        let fits = act.mask != 0 && act.pid.is_none() && at.elapsed() < COPY_UP;
+        fits.then_some((writer, same_root))
     }
 
     /// Keeps an act that the examiner has no room for. What was owed already is
