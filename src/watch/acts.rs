@@ -73,9 +73,14 @@ impl Watch {
             watched.is_some_and(|watched| watched.is_over(now))
         };
         if self.marks.is_split() && self.acting.iter().any(is_over) {
-            for lane in self.marks.in_order() {
-                self.events(lane as u64);
-            }
+            self.read_all();
+        }
+    }
+
+    /// Reads every lane: what events tell comes before what a look without one finds.
+    pub(super) fn read_all(&mut self) {
+        for lane in self.marks.in_order() {
+            self.events(lane as u64);
         }
     }
 
@@ -156,9 +161,7 @@ impl Watch {
     /// Hands on everything that is pending, since the end was asked for.
     pub(super) fn finish(&mut self) {
         self.service.stopping();
-        for lane in self.marks.in_order() {
-            self.events(lane as u64);
-        }
+        self.read_all();
         self.release(None);
         self.pay_debts();
     }

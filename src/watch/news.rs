@@ -29,6 +29,9 @@ impl Watch {
     /// Takes some of the news there is: events come first, and marking a thousand
     /// containers takes its time. The rest rings for the next turn.
     pub(super) fn news(&mut self) {
+        if !self.surveyor.news.is_empty() {
+            self.read_all();
+        }
         for _ in 0..NEWS {
             let Ok(news) = self.surveyor.news.try_recv() else {
                 return;
@@ -79,6 +82,9 @@ impl Watch {
                 self.job(Job::First(subject, SystemTime::now()));
             }
         }
+        if let Some(watched) = self.watched.get_mut(&id) {
+            watched.short = tried.is_short();
+        }
         self.watch_table(id, sighting.table);
         self.answered(id, way);
         self.status_due
@@ -96,6 +102,13 @@ impl Watch {
             self.marks.prune(sighting.id, round);
         }
         tried
+    }
+
+    /// Has what a limit kept from being marked tried once more: it may have been raised.
+    pub(super) fn mark_again(&self) {
+        for (&id, _) in self.watched.iter().filter(|(_, watched)| watched.short) {
+            self.surveyor.ask(Ask::Again(id));
+        }
     }
 
     /// Has the way walked once more when it is not the one known.

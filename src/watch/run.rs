@@ -295,7 +295,9 @@ impl Watch {
         if self.next_sweep.is_some_and(|due| due <= now) {
             self.next_sweep = self.options.sweep.map(|sweep| now + sweep);
             self.surveyor.ask(Ask::Pass);
+            self.read_all();
             self.look_at_all(Detection::Sweep);
+            self.mark_again();
             self.status_due.get_or_insert(now);
         }
         self.report(now);

@@ -36,6 +36,8 @@ pub struct Watched {
     pub owed: Option<Acted>,
     /// Sightings so far.
     pub round: u64,
+    /// A limit of the kernel kept something from being marked.
+    pub short: bool,
     /// The mount table of its namespace, once the init is known.
     pub table: Option<Watching>,
     settle: Settle,
@@ -56,6 +58,7 @@ impl Watched {
             subject,
             owed: None,
             round: 0,
+            short: false,
             table: None,
             settle: Settle::default(),
             asked: None,
