@@ -46,6 +46,16 @@ impl Watch {
         }
     }
 
+    /// Something else changed in the `etc` of these.
+    pub(super) fn aside(&mut self, ids: &[RootfsId]) {
+        let now = Instant::now();
+        for id in ids {
+            if let Some(watched) = self.watched.get_mut(id) {
+                watched.aside = Some(now);
+            }
+        }
+    }
+
     /// A write of a file with the right name, placed by its writer's mount namespace.
     pub(super) fn unplaced(&mut self, (pid, pidfd, mask): (i32, Option<OwnedFd>, u64)) {
         let Some(namespace) = mount_ns(Path::new(&format!("/proc/{pid}/ns/mnt"))) else {

@@ -71,6 +71,12 @@ impl Marked {
             .is_some_and(|first| of.all(|other| other == first))
     }
 
+    /// The root filesystem in whose `etc` another name than the one that matters changed.
+    fn aside(&self, name: &[u8]) -> Option<RootfsId> {
+        let is_beside = |watch: &&Watch| watch.kind == Kind::Etc && watch.name != name;
+        self.watches.iter().find(is_beside).map(|one| one.rootfs)
+    }
+
     /// Keeps what `keep` wants; whether anything is left.
     fn retain(&mut self, keep: &impl Fn(&Watch) -> bool) -> bool {
         self.watches.retain(keep);
@@ -129,6 +135,8 @@ pub struct Trigger {
 pub struct Reading {
     /// Events that concern a root filesystem, in order.
     pub triggers: Vec<Trigger>,
+    /// Root filesystems in whose `etc` something else changed.
+    pub aside: Vec<RootfsId>,
     /// Events read in all.
     pub events: usize,
     /// The queue overflowed: events were lost.

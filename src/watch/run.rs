@@ -272,6 +272,7 @@ impl Watch {
             if reading.strangers {
                 self.rescan_soon();
             }
+            self.aside(&reading.aside);
             for trigger in reading.triggers {
                 self.trigger(&trigger);
             }

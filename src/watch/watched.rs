@@ -26,6 +26,8 @@ const UNANSWERED: Duration = Duration::from_secs(1);
 /// A copy-up ends, and what it was for is done, within this time. Its writer is the
 /// only one that the kernel tells of a change of attributes, and of a rename.
 const COPY_UP: Duration = Duration::from_millis(500);
+/// Queues that are read one after the other within this time may be read in the wrong order.
+const ONE_READ: Duration = Duration::from_millis(20);
 
 /// A watched root filesystem.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub struct Watched {
     way: u64,
     /// Who is acting, resolved at the first trigger of the act.
     actor: Option<(Writer, bool)>,
+    /// When something else in `etc` was seen to change.
+    pub aside: Option<Instant>,
     /// Who touched the writable layer before what that was for could be seen.
     copied: Option<(Writer, bool, Instant)>,
 }
@@ -64,6 +68,7 @@ impl Watched {
             asked: None,
             way: 0,
             actor: None,
+            aside: None,
             copied: None,
         }
     }
@@ -153,7 +158,7 @@ impl Watched {
         if act.mask == 0
             && let Some((writer, same_root)) = &actor
         {
-            self.copied = Some((writer.clone(), *same_root, Instant::now()));
+            self.copied = Some((writer.clone(), *same_root, act.first));
         }
         let (writer, same_root) = actor
             .or_else(|| self.copied(&act))
@@ -172,10 +177,12 @@ impl Watched {
     }
 
     /// The writer of a copy-up, for the act that it was made for: any other act has a
-    /// writer of its own in the writable layer or by its descriptor.
+    /// writer of its own in the writable layer or by its descriptor. Unless the copy-up
+    /// was for something else in `etc`.
     fn copied(&mut self, act: &Act) -> Option<(Writer, bool)> {
         let (writer, same_root, at) = self.copied.take()?;
-        let fits = act.mask != 0 && act.pid.is_none() && at.elapsed() < COPY_UP;
+        let other = self.aside.is_some_and(|aside| aside + ONE_READ > at);
+        let fits = act.mask != 0 && act.pid.is_none() && at.elapsed() < COPY_UP && !other;
         fits.then_some((writer, same_root))
     }
 
@@ -226,6 +233,23 @@ mod tests {
                 gaps: Vec::new(),
             },
         }))
+    }
+
+    #[test]
+    fn the_writer_of_a_copy_up_is_the_one_of_the_change_it_was_for() {
+        let (boot, far) = (Boot::read(), Instant::now() + Duration::from_secs(3600));
+        let settle = Duration::from_millis(5);
+        let own = i32::try_from(std::process::id()).unwrap();
+        let told = |aside: bool| {
+            let mut watched = watched();
+            watched.trigger(&boot, (own, None), 0, settle);
+            assert_eq!(watched.release(far, settle).unwrap().pid(), Some(own));
+            watched.aside = aside.then(Instant::now);
+            watched.trigger(&boot, (0, None), mask::ATTRIB, settle);
+            watched.release(far, settle).unwrap().pid()
+        };
+        assert_eq!(told(false), Some(own));
+        assert_eq!(told(true), None, "it was for another file");
     }
 
     fn act(pid: i32) -> Acted {
