@@ -39,10 +39,11 @@ const HOLD: Duration = Duration::from_millis(100);
 /// How long a first look waits for the container's init: it names a container that
 /// no file names, and shows what a container that was here before mounts over the file.
 const HOLD_FOR_INIT: Duration = Duration::from_secs(2);
-/// How long a hold may outlast its time while jobs are waiting.
-const BEHIND: Duration = Duration::from_secs(1);
-/// Bits of an act that only writes.
-const WRITING: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE;
+/// How long a hold may outlast its time while jobs are waiting: what explains it may be
+/// among them, and what it tells was found late anyway.
+const BEHIND: Duration = Duration::from_secs(5);
+/// Bits of an act that writes, or removes and makes anew.
+const WRITING: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE | mask::DELETE;
 
 /// Bits of an act that can have changed what the file holds.
 const CHANGING: u64 =
