@@ -82,7 +82,10 @@ fn on_a_machine_of_its_own_the_limits_of_inotify_are_told_and_the_sweep_goes_on(
     let image = Image::new();
     let made: Result<Vec<_>, String> = (0..CONTAINERS).map(|_| image.start()).collect();
     let containers = made.expect("containers");
-    for (name, to) in [("max_user_watches", FEW), ("max_user_instances", "0")] {
+    for (name, to, verb) in [
+        ("max_user_watches", FEW, "create"),
+        ("max_user_instances", "0", "truncate-write"),
+    ] {
         let limit = Limit::lower(name, to);
         let mut watcher = Watcher::start("sweep = \"1s\"\n");
         for container in &containers {
@@ -97,7 +100,7 @@ fn on_a_machine_of_its_own_the_limits_of_inotify_are_told_and_the_sweep_goes_on(
         let told = containers.iter().filter(wanting).count();
         eprintln!("{name} = {to}: {told} of {CONTAINERS} containers are told to lack watches");
         assert!(told > 0, "{}", watcher.log());
-        told_everywhere(&watcher, &containers, "truncate-write");
+        told_everywhere(&watcher, &containers, verb);
         drop(limit);
         let marked = || containers.iter().all(|one| !rung(&watcher, one).is_empty());
         let well = || containers.iter().all(|one| rung(&watcher, one) != "none");
