@@ -15,6 +15,7 @@ use crate::sys::limits::slim;
 use crate::watch::deliver::Delivery;
 use crate::watch::jobs::{Job, Subject};
 use crate::watch::ladder::{Tried, meaning};
+use crate::watch::queue::Pace;
 use crate::watch::run::Watch;
 use crate::watch::surveyor::Ask;
 use crate::watch::watched::Watched;
@@ -75,8 +76,10 @@ impl Watch {
                 self.look(id, Detection::Mount);
             }
             None => {
-                self.watched.insert(id, Watched::new(Arc::clone(&subject)));
-                self.job(Job::First(subject, SystemTime::now()));
+                let mut watched = Watched::new(Arc::clone(&subject));
+                let (pace, ticket) = watched.waiting.must();
+                self.watched.insert(id, watched);
+                self.job(Job::First(subject, SystemTime::now(), ticket), pace);
             }
         }
         self.watch_table(id, sighting.table);
@@ -144,7 +147,7 @@ impl Watch {
         self.marks.unmark(spots);
         self.watched.remove(&id);
         slim(&mut self.watched);
-        self.job(Job::Forget(id));
+        self.job(Job::Forget(id), Pace::Slow);
         self.status_due
             .get_or_insert_with(|| Instant::now() + STATUS_DELAY);
     }

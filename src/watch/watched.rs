@@ -1,14 +1,17 @@
 //! One root filesystem as the loop keeps it: who it is, what is pending on it,
 //! what could not be handed on yet.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::judge::settle::{Act, Settle};
 use crate::model::{Detection, Writer, WriterSource};
 use crate::survey::processes::root_of;
+use crate::sys::pidfd;
+use crate::watch::budget::{Actor, Budget, Folded};
 use crate::watch::jobs::{Acted, Subject};
+use crate::watch::queue::Waiting;
 use crate::watch::tables::Watching;
 use crate::who::process::{Boot, writer};
 
@@ -38,8 +41,14 @@ pub struct Watched {
     asked: Option<Asked>,
     /// What was marked at the last sighting.
     way: u64,
-    /// Who is acting, resolved at the first trigger of the act.
-    actor: Option<(Writer, bool)>,
+    /// Who is acting, resolved at the first trigger of the act, and the pidfd by which
+    /// a successor of the pid is told from it.
+    actor: Option<(Actor, Option<OwnedFd>)>,
+    budget: Budget,
+    /// Acts over the budget.
+    folded: Option<Folded>,
+    /// What the examiner has of it.
+    pub waiting: Waiting,
 }
 
 impl Watched {
@@ -55,7 +64,25 @@ impl Watched {
             asked: None,
             way: 0,
             actor: None,
+            budget: Budget::new(Instant::now()),
+            folded: None,
+            waiting: Waiting::default(),
         }
+    }
+
+    /// It acts more often than its budget allows, at the moment.
+    #[must_use]
+    pub fn is_over_budget(&self) -> bool {
+        self.folded.is_some()
+    }
+
+    /// Asks for a look without a writer; true: at once, false: with what is gathered.
+    pub fn may_look(&mut self, now: Instant) -> bool {
+        let may = self.folded.is_none() && self.budget.take(now);
+        if !may {
+            self.folded.get_or_insert_with(|| Folded::new(now, None));
+        }
+        may
     }
 
     /// The way has to be found anew: whether to ask now. One question waits for its
@@ -90,29 +117,44 @@ impl Watched {
     pub fn trigger(
         &mut self,
         boot: &Boot,
-        (pid, pidfd): (i32, Option<&OwnedFd>),
+        (pid, pidfd): (i32, Option<OwnedFd>),
         mask: u64,
         settle: Duration,
     ) -> Option<Acted> {
-        let pid = (pid > 0).then_some(pid);
-        let earlier = self.settle.trigger(Instant::now(), pid, mask, settle);
+        let now = Instant::now();
+        let known = (pid > 0).then_some(pid);
+        if self.folded.is_none() && self.settle.begins(known) && !self.budget.take(now) {
+            let first = known.map(|pid| self.resolve(boot, pid, pidfd.as_ref()));
+            self.folded = Some(Folded::new(now, first));
+        }
+        if let Some(folded) = &mut self.folded {
+            folded.take((pid, pidfd), mask);
+            return None;
+        }
+        let earlier = self.settle.trigger(now, known, mask, settle);
         let earlier = earlier.map(|act| self.acted(act));
-        if let Some(pid) = pid
-            && !self.knows(pid)
+        if let Some(pid) = known
+            && !self.knows(pid, pidfd.as_ref())
         {
-            self.actor = Some(self.resolve(boot, pid, pidfd));
+            self.actor = Some((self.resolve(boot, pid, pidfd.as_ref()), pidfd));
         }
         earlier
     }
 
     /// The writer was resolved at an earlier trigger of this act.
-    fn knows(&self, pid: i32) -> bool {
-        let known =
-            |writer: &Writer| writer.pid == Some(pid) && writer.source != WriterSource::Unknown;
-        self.actor.as_ref().is_some_and(|(writer, _)| known(writer))
+    fn knows(&self, pid: i32, pidfd: Option<&OwnedFd>) -> bool {
+        let Some(((writer, _), earlier)) = &self.actor else {
+            return false;
+        };
+        if writer.pid != Some(pid) || writer.source == WriterSource::Unknown {
+            return false;
+        }
+        // A living process under the pid of one that is gone is another one.
+        let lives = |pidfd: &OwnedFd| pidfd::exists(pidfd.as_fd());
+        earlier.as_ref().is_none_or(lives) || !pidfd.is_some_and(lives)
     }
 
-    fn resolve(&self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> (Writer, bool) {
+    fn resolve(&self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Actor {
         let writer = writer(boot, pid, pidfd);
         // Only a container that no file named needs to know whose root the writer has.
         let same_root = self.subject.container.id.is_none()
@@ -121,31 +163,63 @@ impl Watched {
     }
 
     /// The act that is over by now, if one is.
-    pub fn release(&mut self, now: Instant, settle: Duration) -> Option<Acted> {
-        let act = self.settle.release(now, settle)?;
-        Some(self.acted(act))
+    pub fn release(&mut self, boot: &Boot, now: Instant, settle: Duration) -> Option<Acted> {
+        if let Some(act) = self.settle.release(now, settle) {
+            return Some(self.acted(act));
+        }
+        let folded = self.folded.take_if(|folded| folded.due() <= now)?;
+        Some(self.gathered(boot, folded))
     }
 
     /// When to ask `release` again.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.settle.deadline()
+        let folded = self.folded.as_ref().map(Folded::due);
+        [self.settle.deadline(), folded].into_iter().flatten().min()
     }
 
     fn acted(&mut self, act: Act) -> Acted {
-        let (writer, same_root) = self
-            .actor
-            .take()
-            .unwrap_or_else(|| (Writer::unknown(act.pid), false));
-        let since = act.first.elapsed();
-        let at = SystemTime::now();
+        let (writer, same_root) = match self.actor.take() {
+            Some((actor, _)) => actor,
+            None => (Writer::unknown(act.pid), false),
+        };
         Acted {
             mask: act.mask,
             writer: Some(writer),
             same_root,
             folded: 0,
             closing: act.closing,
-            at: at.checked_sub(since).unwrap_or(at),
+            at: at(act.first),
+            detection: Detection::Event,
+        }
+    }
+
+    /// One act of all that was gathered. Of several writers any may have made the
+    /// difference that will be seen: the last is named, the first kept, none confirmed.
+    fn gathered(&self, boot: &Boot, folded: Folded) -> Acted {
+        if folded.acts == 0 {
+            return Acted::look(at(folded.since), Detection::Event);
+        }
+        let (writer, same_root) = match (folded.first, folded.last) {
+            (first, Some((pid, pidfd))) if folded.several => {
+                let (last, same_root) = self.resolve(boot, pid, pidfd.as_ref());
+                let writer = Writer {
+                    confirmed: false,
+                    first: first.map(|(first, _)| Box::new(first)),
+                    ..last
+                };
+                (writer, same_root)
+            }
+            (Some(first), _) => first,
+            (None, last) => (Writer::unknown(last.map(|(pid, _)| pid)), false),
+        };
+        Acted {
+            mask: folded.mask,
+            writer: Some(writer),
+            same_root,
+            folded: folded.acts - 1,
+            closing: false,
+            at: at(folded.since),
             detection: Detection::Event,
         }
     }
@@ -167,6 +241,12 @@ impl Watched {
         }
         self.owed = Some(acted);
     }
+}
+
+/// The time of day of a moment that has passed.
+fn at(moment: Instant) -> SystemTime {
+    let now = SystemTime::now();
+    now.checked_sub(moment.elapsed()).unwrap_or(now)
 }
 
 #[cfg(test)]

@@ -1,12 +1,32 @@
 //! What a process holds: descriptors and memory, as `/proc` tells.
 
 use std::fs;
+use std::time::Duration;
 
 use nix::unistd::Pid;
 
 /// Number of open descriptors.
 pub fn descriptors(pid: Pid) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// Number of threads.
+pub fn threads(pid: Pid) -> usize {
+    fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
+}
+
+/// Processor time used so far.
+pub fn processor(pid: Pid) -> Duration {
+    let line = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after = line.rsplit(')').next().unwrap_or_default();
+    let ticks = |at| {
+        after
+            .split_whitespace()
+            .nth(at)
+            .and_then(|word| word.parse::<u64>().ok())
+    };
+    // utime and stime, in hundredths on every Linux there is.
+    Duration::from_millis((ticks(11).unwrap_or(0) + ticks(12).unwrap_or(0)) * 10)
 }
 
 /// A line of `/proc/PID/status` in KiB: `VmRSS` now, `VmHWM` the most so far.
