@@ -86,9 +86,7 @@ impl Settle {
 
     /// The act that is over by now, if one is.
     pub fn release(&mut self, now: Instant, settle: Duration) -> Option<Act> {
-        let (act, deadline) = self.pending.as_ref()?;
-        let complete = act.mask & COMPLETE != 0 && act.pid.is_some();
-        if !complete && now < *deadline {
+        if !self.is_over(now) {
             return None;
         }
         let (mut act, _) = self.pending.take()?;
@@ -103,6 +101,15 @@ impl Settle {
             self.holder = Some((act.pid, interval));
         }
         Some(act)
+    }
+
+    /// An act is over by now.
+    #[must_use]
+    pub fn is_over(&self, now: Instant) -> bool {
+        self.pending.as_ref().is_some_and(|(act, deadline)| {
+            let complete = act.mask & COMPLETE != 0 && act.pid.is_some();
+            complete || now >= *deadline
+        })
     }
 
     /// When to ask `release` again.

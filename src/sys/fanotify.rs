@@ -178,6 +178,20 @@ impl Group {
         )
     }
 
+    /// Takes all marks on inodes off.
+    ///
+    /// # Errors
+    /// The errno of fanotify_mark(2).
+    pub fn flush(&self) -> io::Result<()> {
+        fan::fanotify_mark(
+            self.fd.as_raw_fd(),
+            fan::FAN_MARK_FLUSH,
+            0,
+            libc::AT_FDCWD,
+            ".",
+        )
+    }
+
     /// Reads what is queued, and owns every descriptor in it before anything is
     /// looked at. An empty queue is an empty batch.
     ///

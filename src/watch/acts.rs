@@ -11,6 +11,20 @@ use crate::watch::run::Watch;
 use crate::watch::watched::Watched;
 
 impl Watch {
+    /// What happened and who did it lie in different queues on the lower rungs: all are
+    /// read before an act is over.
+    pub(super) fn read_the_rest(&mut self, now: Instant) {
+        let is_over = |id: &RootfsId| {
+            let watched = self.watched.get(id);
+            watched.is_some_and(|watched| watched.is_over(now))
+        };
+        if self.marks.is_split() && self.acting.iter().any(is_over) {
+            for lane in self.marks.in_order() {
+                self.events(lane as u64);
+            }
+        }
+    }
+
     /// Hands on the acts that are over; all of them when there is no time limit.
     pub(super) fn release(&mut self, now: Option<Instant>) {
         let now = now.unwrap_or_else(far);
@@ -91,7 +105,7 @@ impl Watch {
     /// Hands on everything that is pending, since the end was asked for.
     pub(super) fn finish(&mut self) {
         self.service.stopping();
-        for lane in 0..self.marks.lanes() {
+        for lane in self.marks.in_order() {
             self.events(lane as u64);
         }
         // An act and, behind it, what was folded.

@@ -197,7 +197,11 @@ impl Examiner {
             let can_explain = acted.mask & CHANGING != 0 || !self.is_earlier(subject.id);
             let explains = match held.acted.mask {
                 0 => can_explain,
-                _ => held.acted.pid() == acted.pid(),
+                // Where the kernel does not say who began it, whoever goes on with it did.
+                _ => {
+                    let (begun, goes_on) = (held.acted.pid(), acted.pid());
+                    begun == goes_on || begun.is_none() || goes_on.is_none()
+                }
             };
             if explains {
                 // However often an act goes on: the first hold ends when it ends.

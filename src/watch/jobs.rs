@@ -81,9 +81,13 @@ impl Acted {
         self.at = self.at.min(earlier.at);
         self.folded += earlier.folded;
         self.same_root |= earlier.same_root;
+        let rank = |writer: &Option<Writer>| {
+            let known = |writer: &Writer| (writer.confirmed, writer.pid.is_some());
+            writer.as_ref().map(known)
+        };
         let known = self.writer.as_ref().is_some_and(|writer| writer.confirmed);
-        if !known {
-            self.writer = earlier.writer.or(self.writer.take());
+        if !known && rank(&earlier.writer) >= rank(&self.writer) {
+            self.writer = earlier.writer;
         }
     }
 }

@@ -77,7 +77,7 @@ impl Marked {
         !self.watches.is_empty()
     }
 
-    /// Triggers for all whom an event on `name` concerns. A pidfd goes to the first;
+    /// Triggers for all whom an event on `name` concerns. Each has a pidfd of its own;
     /// nearly always there is one.
     fn trigger(
         &self,
@@ -86,6 +86,7 @@ impl Marked {
         (pid, mut pidfd): (i32, Option<OwnedFd>),
         into: &mut Vec<Trigger>,
     ) {
+        let shared = self.watches.len() > 1;
         for watch in self
             .watches
             .iter()
@@ -97,7 +98,10 @@ impl Marked {
                 upper: watch.kind == Kind::Upper,
                 mask: watch.believed(mask),
                 pid,
-                pidfd: pidfd.take(),
+                pidfd: match &pidfd {
+                    Some(one) if shared => one.try_clone().ok(),
+                    _ => pidfd.take(),
+                },
             });
         }
     }

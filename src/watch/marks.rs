@@ -22,7 +22,7 @@ use crate::sys::fanotify::{Group, Reports, mask};
 use crate::sys::handle::HandleKey;
 use crate::watch::lane::keyed::Keyed;
 use crate::watch::lane::notify::Notify;
-use crate::watch::lane::opened::Opened;
+use crate::watch::lane::opened::{Opened, is_overlay};
 use crate::watch::lane::{Lane, Reading, Watch};
 
 /// Groups used at most; the kernel's own limit is 128 per user.
@@ -188,14 +188,42 @@ impl Marks {
         if spot.kind == Kind::Root || !spot.leaf {
             return Ok(());
         }
-        let is_opened = |lane: &Lane| matches!(lane, Lane::Opened(_));
-        let index = self.lane(waiter, is_opened, || {
-            Ok(Lane::Opened(Opened::new(Group::new(Reports::Descriptors)?)))
-        })?;
+        let alone = spot.kind != Kind::File && !is_overlay(&spot.fd);
+        let index = match self.opened(alone, object, waiter) {
+            Err(error) if alone && error.raw_os_error() == Some(libc::EMFILE) => {
+                self.opened(false, object, waiter)
+            }
+            found => found,
+        }?;
         match self.lanes.get_mut(index) {
             Some(Lane::Opened(lane)) => lane.add(spot, object, watch),
             _ => Ok(()),
         }
+    }
+
+    /// The lane of descriptors for an object; `alone`: it shares its with no other.
+    fn opened(&mut self, alone: bool, object: (u64, u64), waiter: &Waiter) -> io::Result<usize> {
+        let fits = |lane: &Lane| matches!(lane, Lane::Opened(lane) if lane.takes(alone, object));
+        self.lane(waiter, fits, || {
+            let group = Group::new(Reports::Descriptors)?;
+            Ok(Lane::Opened(Opened::new(group, alone)))
+        })
+    }
+
+    /// What and who come from different queues.
+    #[must_use]
+    pub fn is_split(&self) -> bool {
+        self.lanes
+            .iter()
+            .any(|lane| matches!(lane, Lane::Notify(_)))
+    }
+
+    /// The lanes in the order in which they say it all: who acted is queued when what
+    /// happened is, so the lanes of inotify come first.
+    pub fn in_order(&self) -> Vec<usize> {
+        let is_notify = |index: &usize| matches!(self.lanes.get(*index), Some(Lane::Notify(_)));
+        let (first, rest): (Vec<_>, Vec<_>) = (0..self.lanes.len()).partition(is_notify);
+        first.into_iter().chain(rest).collect()
     }
 
     /// The first lane that fits, or a fresh one.

@@ -197,7 +197,9 @@ impl Watch {
             if let Some(gone) = self.words() {
                 break gone;
             }
-            self.release(Some(Instant::now()));
+            let now = Instant::now();
+            self.read_the_rest(now);
+            self.release(Some(now));
             self.pay_debts();
             self.tick();
         };

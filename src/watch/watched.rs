@@ -1,19 +1,18 @@
 //! One root filesystem as the loop keeps it: who it is, what is pending on it,
 //! what could not be handed on yet.
 
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+mod who;
 
-use crate::judge::settle::{Act, Settle};
-use crate::model::{Detection, Writer, WriterSource};
-use crate::survey::processes::root_of;
-use crate::sys::pidfd;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::judge::settle::Settle;
 use crate::watch::budget::{Actor, Budget, Folded};
 use crate::watch::jobs::{Acted, Subject};
 use crate::watch::queue::Waiting;
 use crate::watch::tables::Watching;
-use crate::who::process::{Boot, writer};
+use crate::who::process::Boot;
 
 /// A question to the survey for the way.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +48,8 @@ pub struct Watched {
     folded: Option<Folded>,
     /// What the examiner has of it.
     pub waiting: Waiting,
+    /// Who touched the writable layer before what that was for could be seen.
+    copied: Option<(Actor, Instant)>,
 }
 
 impl Watched {
@@ -67,6 +68,7 @@ impl Watched {
             budget: Budget::new(Instant::now()),
             folded: None,
             waiting: Waiting::default(),
+            copied: None,
         }
     }
 
@@ -141,27 +143,6 @@ impl Watched {
         earlier
     }
 
-    /// The writer was resolved at an earlier trigger of this act.
-    fn knows(&self, pid: i32, pidfd: Option<&OwnedFd>) -> bool {
-        let Some(((writer, _), earlier)) = &self.actor else {
-            return false;
-        };
-        if writer.pid != Some(pid) || writer.source == WriterSource::Unknown {
-            return false;
-        }
-        // A living process under the pid of one that is gone is another one.
-        let lives = |pidfd: &OwnedFd| pidfd::exists(pidfd.as_fd());
-        earlier.as_ref().is_none_or(lives) || !pidfd.is_some_and(lives)
-    }
-
-    fn resolve(&self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Actor {
-        let writer = writer(boot, pid, pidfd);
-        // Only a container that no file named needs to know whose root the writer has.
-        let same_root = self.subject.container.id.is_none()
-            && pidfd.is_some_and(|pidfd| root_of(pid, pidfd).as_ref() == Some(&self.subject.root));
-        (writer, same_root)
-    }
-
     /// The act that is over by now, if one is.
     pub fn release(&mut self, boot: &Boot, now: Instant, settle: Duration) -> Option<Acted> {
         if let Some(act) = self.settle.release(now, settle) {
@@ -171,57 +152,17 @@ impl Watched {
         Some(self.gathered(boot, folded))
     }
 
+    /// An act is over by now.
+    #[must_use]
+    pub fn is_over(&self, now: Instant) -> bool {
+        self.settle.is_over(now)
+    }
+
     /// When to ask `release` again.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let folded = self.folded.as_ref().map(Folded::due);
         [self.settle.deadline(), folded].into_iter().flatten().min()
-    }
-
-    fn acted(&mut self, act: Act) -> Acted {
-        let (writer, same_root) = match self.actor.take() {
-            Some((actor, _)) => actor,
-            None => (Writer::unknown(act.pid), false),
-        };
-        Acted {
-            mask: act.mask,
-            writer: Some(writer),
-            same_root,
-            folded: 0,
-            closing: act.closing,
-            at: at(act.first),
-            detection: Detection::Event,
-        }
-    }
-
-    /// One act of all that was gathered. Of several writers any may have made the
-    /// difference that will be seen: the last is named, the first kept, none confirmed.
-    fn gathered(&self, boot: &Boot, folded: Folded) -> Acted {
-        if folded.acts == 0 {
-            return Acted::look(at(folded.since), Detection::Event);
-        }
-        let (writer, same_root) = match (folded.first, folded.last) {
-            (first, Some((pid, pidfd))) if folded.several => {
-                let (last, same_root) = self.resolve(boot, pid, pidfd.as_ref());
-                let writer = Writer {
-                    confirmed: false,
-                    first: first.map(|(first, _)| Box::new(first)),
-                    ..last
-                };
-                (writer, same_root)
-            }
-            (Some(first), _) => first,
-            (None, last) => (Writer::unknown(last.map(|(pid, _)| pid)), false),
-        };
-        Acted {
-            mask: folded.mask,
-            writer: Some(writer),
-            same_root,
-            folded: folded.acts - 1,
-            closing: false,
-            at: at(folded.since),
-            detection: Detection::Event,
-        }
     }
 
     /// Keeps an act that the examiner has no room for. What was owed already is
@@ -243,17 +184,13 @@ impl Watched {
     }
 }
 
-/// The time of day of a moment that has passed.
-fn at(moment: Instant) -> SystemTime {
-    let now = SystemTime::now();
-    now.checked_sub(moment.elapsed()).unwrap_or(now)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::model::{Container, Coverage, RootfsId, Rung};
+    use std::time::SystemTime;
+
+    use crate::model::{Container, Coverage, Detection, RootfsId, Rung, Writer};
     use crate::reach::Reach;
     use crate::survey::mounts::RootKey;
     use crate::sys::fanotify::mask;
