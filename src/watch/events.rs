@@ -22,29 +22,34 @@ impl Watch {
     pub(super) fn events(&mut self, lane: u64) {
         let lane = usize::try_from(lane).unwrap_or(usize::MAX);
         let turn = Instant::now();
-        for _ in 0..READS {
+        let owner = self.marks.owner(lane);
+        let reads = if owner.is_some() { 1 } else { READS };
+        for _ in 0..reads {
             let reading = match self.marks.read(lane) {
                 Ok(reading) => reading,
                 Err(error) => return self.lost_read(&error.to_string()),
             };
             let events = reading.events;
-            self.take(reading);
+            self.take(reading, owner);
             if events == 0 || turn.elapsed() > TURN {
                 return;
             }
         }
     }
 
-    fn take(&mut self, reading: Reading) {
+    fn take(&mut self, reading: Reading, owner: Option<RootfsId>) {
         self.counters.events += reading.events as u64;
         if let Some(stop) = reading.broken {
             self.lost_read(&format!("event buffer not understood: {stop:?}"));
         }
         if reading.overflow {
-            self.overflowed();
+            self.overflowed(owner);
         }
         if reading.strangers {
-            self.rescan_soon();
+            self.rescan_soon(owner);
+        }
+        if let (Some(crowd), None) = (reading.crowd, owner) {
+            self.renew(crowd);
         }
         let mut triggers = reading.triggers;
         // Stable: the order within a container stays.

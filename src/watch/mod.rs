@@ -13,6 +13,7 @@ pub mod losses;
 pub mod marks;
 mod news;
 pub mod outpost;
+pub mod owners;
 pub mod pace;
 pub mod queue;
 mod report;

@@ -90,15 +90,31 @@ impl Watch {
 
     fn mark(&mut self, sighting: &Sighting, round: u64) -> Tried {
         let mut tried = Tried::default();
+        let known = self.watched.get_mut(&sighting.id);
+        if known.is_some_and(|watched| std::mem::take(&mut watched.renew)) {
+            self.marks.renew(sighting.id);
+        }
         for spot in &sighting.spots {
             let outcome = self.marks.add(sighting.id, spot, round, &self.waiter);
             tried.take(spot.kind, outcome);
         }
         // A way that could not be walked to its end proves nothing of the marks on it.
         if sighting.trouble.is_empty() && tried.has(Kind::Etc) {
-            self.marks.prune(sighting.id, round);
+            let stale = self.marks.prune(sighting.id, round, &sighting.spots);
+            if stale {
+                self.renew(sighting.id);
+            }
         }
         tried
+    }
+
+    /// Has a root filesystem marked anew, in lanes of its own.
+    pub(super) fn renew(&mut self, id: RootfsId) {
+        if let Some(watched) = self.watched.get_mut(&id)
+            && !std::mem::replace(&mut watched.renew, true)
+        {
+            self.surveyor.ask(Ask::Again(id));
+        }
     }
 
     /// Has the way walked once more when it is not the one known.

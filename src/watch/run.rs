@@ -176,6 +176,12 @@ impl Watch {
             self.pace.sleeps(Instant::now());
             self.waiter.wait(self.time_left(), &mut tokens)?;
             self.pace.wakes(Instant::now());
+            // The lane of a container that has one to itself comes last.
+            tokens.sort_by_key(|token| {
+                let lane = token.checked_sub(LANES).filter(|_| *token < TABLES);
+                let lane = lane.and_then(|lane| usize::try_from(lane).ok());
+                lane.is_some_and(|lane| self.marks.owner(lane).is_some())
+            });
             for &token in &tokens {
                 match token {
                     STOP if self.stop.take() => {
@@ -254,7 +260,6 @@ impl Watch {
         self.wake_tables(now);
         if self.losses.is_due(now) {
             self.tell_losses(now);
-            self.look_at_all(Detection::Scan);
         }
         if self.next_sweep.is_some_and(|due| due <= now) {
             self.next_sweep = self.options.sweep.map(|sweep| now + sweep);
@@ -265,7 +270,7 @@ impl Watch {
         self.report(now);
     }
 
-    fn look_at_all(&mut self, detection: Detection) {
+    pub(super) fn look_at_all(&mut self, detection: Detection) {
         let all: Vec<RootfsId> = self.watched.keys().copied().collect();
         for id in all {
             self.look(id, detection);

@@ -46,6 +46,8 @@ pub struct Watched {
     budget: Budget,
     /// Acts over the budget.
     folded: Option<Folded>,
+    /// Its next marks are to be made anew, in lanes of its own.
+    pub renew: bool,
     /// What the examiner has of it.
     pub waiting: Waiting,
     /// Who touched the writable layer before what that was for could be seen.
@@ -67,6 +69,7 @@ impl Watched {
             actor: None,
             budget: Budget::new(Instant::now()),
             folded: None,
+            renew: false,
             waiting: Waiting::default(),
             copied: None,
         }
