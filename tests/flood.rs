@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use support::command::wait_until;
 use support::hand::Hand;
-use support::load::{descriptors, memory, processor, threads};
+use support::load::{descriptors, marks, memory, processor, threads};
 use support::overlay::{Image, Overlay};
 use support::record::{carries, field, text};
 use support::scratch::nonce;
-use support::watcher::Watcher;
+use support::watcher::{Seen, Watcher};
 use support::{PRELOAD, gate};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -146,7 +146,7 @@ fn under_flood(
     seconds: u64,
     rounds: u32,
 ) -> Result<Vec<Duration>, String> {
-    let of_loud = |seen: &support::watcher::Seen| text(&seen.value, "container.id") == loud.id;
+    let of_loud = |seen: &Seen| text(&seen.value, "container.id") == loud.id;
     let figures = || (counter(watcher, "events"), watcher.count(of_loud));
     let (events, told) = figures();
     let used = processor(watcher.pid());
@@ -184,6 +184,52 @@ impl Flood {
         }
         self
     }
+}
+
+/// The link is turned to one file after another: the marks on those it has left are of no
+/// use, and must not heap up in the kernel.
+#[test]
+#[ignore = "needs root: overlay mounts, cgroups and fanotify"]
+fn a_link_that_turns_without_end_leaves_a_bounded_number_of_marks() {
+    let Some(_turn) = gate::enter(&[]) else {
+        return;
+    };
+    let image = Image::new();
+    let Some(container) = gate::have(image.start()) else {
+        return;
+    };
+    let mut watcher = Watcher::start("sweep = \"off\"\n");
+    watcher.mine(&container.id);
+    let left = || marks(watcher.pid(), &container.merged);
+    let mut flipping = Flood::start(&container, &[("flip", "100000".to_owned())]);
+    // Some stay where the container was marked first; then its own are taken off again
+    // and again.
+    let (mut most, mut last, mut emptied) = (0, 0, 0);
+    let (begun, times) = (Instant::now(), if gate::full() { 20 } else { 2 });
+    while emptied < times {
+        let now = left();
+        (most, emptied) = (most.max(now), emptied + u32::from(now + 100 < last));
+        last = now;
+        let goes_on = flipping.0[0].try_wait().unwrap().is_none();
+        assert!(
+            goes_on && begun.elapsed() < SECOND * 240,
+            "{most} marks at most, {now} now"
+        );
+        sleep(SECOND / 100);
+    }
+    eprintln!(
+        "at most {most} marks; emptied {emptied} times in {:?}",
+        begun.elapsed()
+    );
+    assert!(most < 600, "{most} marks");
+    drop(flipping);
+    // The last one is watched as the first was.
+    let own = nonce();
+    container.attack(&["append", PRELOAD, &own]);
+    let last = |seen: &Seen| carries(&seen.value, &own);
+    watcher.claim("a write to the last target", last).unwrap();
+    watcher.pass_over();
+    watcher.stop();
 }
 
 /// Two writers that take turns, each beside a crowd of other names, and processes that

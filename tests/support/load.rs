@@ -1,6 +1,8 @@
 //! What a process holds: descriptors and memory, as `/proc` tells.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::unistd::Pid;
@@ -13,6 +15,19 @@ pub fn descriptors(pid: Pid) -> usize {
 /// Number of threads.
 pub fn threads(pid: Pid) -> usize {
     fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
+}
+
+/// Marks that a process has in the kernel on objects of the filesystem at `path`.
+pub fn marks(pid: Pid, path: &Path) -> usize {
+    let device = fs::metadata(path).map_or(0, |facts| facts.dev());
+    // The kernel's own way to write a device number in one.
+    let device = (libc::major(device) << 20) | libc::minor(device);
+    let on_it = format!(" sdev:{device:x} ");
+    let is_mark = |line: &&str| line.starts_with("fanotify ino:") && line.contains(&on_it);
+    let entries = fs::read_dir(format!("/proc/{pid}/fdinfo"));
+    let entries = entries.into_iter().flatten().flatten();
+    let texts = entries.map(|entry| fs::read_to_string(entry.path()).unwrap_or_default());
+    texts.map(|text| text.lines().filter(is_mark).count()).sum()
 }
 
 /// Processor time used so far.
