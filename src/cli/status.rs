@@ -79,6 +79,7 @@ fn counted(counters: Counters) -> String {
         events,
         triggers,
         acts,
+        folded,
         overflows,
         broken_reads,
         refused_marks,
@@ -86,7 +87,7 @@ fn counted(counters: Counters) -> String {
         state_failures,
     } = counters;
     format!(
-        "events {events}  triggers {triggers}  acts {acts}  overflows {overflows}  \
+        "events {events}  triggers {triggers}  acts {acts}  folded {folded}  overflows {overflows}  \
          broken reads {broken_reads}  refused marks {refused_marks}  records dropped {records_dropped}  \
          state failures {state_failures}"
     )

@@ -49,11 +49,9 @@ impl Settle {
         seen: u64,
         settle: Duration,
     ) -> Option<Act> {
-        let earlier = match &self.pending {
-            Some((act, _)) if act.pid.is_some() && pid.is_some() && act.pid != pid => {
-                self.pending.take().map(|(act, _)| act)
-            }
-            _ => None,
+        let earlier = match self.begins(pid) {
+            true => self.pending.take().map(|(act, _)| act),
+            false => None,
         };
         let wait = match self.holder {
             Some((holder, interval)) if holder == pid => interval,
@@ -75,6 +73,15 @@ impl Settle {
         act.pid = act.pid.or(pid);
         act.triggers += 1;
         earlier
+    }
+
+    /// A trigger of this writer would begin another act.
+    #[must_use]
+    pub fn begins(&self, pid: Option<i32>) -> bool {
+        match &self.pending {
+            Some((act, _)) => act.pid.is_some() && pid.is_some() && act.pid != pid,
+            None => true,
+        }
     }
 
     /// The act that is over by now, if one is.

@@ -93,6 +93,8 @@ pub struct Writer {
     pub member: Option<Member>,
     /// Where the writer stands relative to the changed container.
     pub origin: Origin,
+    /// Of several writers that were folded into one look this is the last; who was first.
+    pub first: Option<Box<Writer>>,
 }
 
 impl Writer {
@@ -120,6 +122,7 @@ impl Writer {
             mount_ns: None,
             member: None,
             origin: Origin::Unknown,
+            first: None,
         }
     }
 }

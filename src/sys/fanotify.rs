@@ -178,6 +178,21 @@ impl Group {
         )
     }
 
+    /// Takes bits off the mark of any object held open.
+    ///
+    /// # Errors
+    /// As `unmark_dir`.
+    pub fn unmark_object(&self, object: BorrowedFd<'_>, mask: u64) -> io::Result<()> {
+        let path = format!("/proc/self/fd/{}", object.as_raw_fd());
+        fan::fanotify_mark(
+            self.fd.as_raw_fd(),
+            fan::FAN_MARK_REMOVE,
+            mask,
+            libc::AT_FDCWD,
+            path.as_str(),
+        )
+    }
+
     /// Takes all marks on inodes off.
     ///
     /// # Errors

@@ -85,7 +85,11 @@ pub fn superblock(fd: BorrowedFd<'_>) -> io::Result<u64> {
     });
     // The kernel's own way to write one number for both parts (`MINORBITS`).
     device
-        .map(|device| libc::makedev((device >> 20) as u32, (device & 0xf_ffff) as u32))
+        .and_then(|device| {
+            let major = u32::try_from(device >> 20).ok()?;
+            let minor = u32::try_from(device & 0xf_ffff).ok()?;
+            Some(libc::makedev(major, minor))
+        })
         .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 

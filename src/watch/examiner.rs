@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{RecvTimeoutError, Sender};
 
 use crate::judge::restart::{Last, verdicts};
 use crate::model::{Detection, FileKind, FileView, Record, RootfsId};
@@ -31,6 +31,7 @@ use crate::watch::examiner::finding::records;
 use crate::watch::examiner::known::{Known, Memory};
 use crate::watch::jobs::{Acted, Job, Subject};
 use crate::watch::outpost::Outposts;
+use crate::watch::queue::Desk;
 use crate::watch::state::store::Store;
 use crate::watch::surveyor::{Ask, Asker};
 
@@ -101,14 +102,10 @@ impl Examiner {
     }
 
     /// Works until the loop hangs up; what is held is told before the end.
-    pub fn work(mut self, jobs: &Receiver<Job>) {
+    pub fn work(mut self, jobs: &Desk) {
         loop {
             let due = self.held.values().map(|held| held.until).min();
-            let job = match due {
-                Some(due) => jobs.recv_deadline(due),
-                None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match job {
+            match jobs.next(due) {
                 Ok(job) => self.job(job),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -122,8 +119,8 @@ impl Examiner {
 
     fn job(&mut self, job: Job) {
         match job {
-            Job::First(subject, at) => self.first(subject, at),
-            Job::Look(subject, acted) => self.acted(subject, *acted),
+            Job::First(subject, at, _) => self.first(subject, at),
+            Job::Look(subject, acted, _) => self.acted(subject, *acted),
             Job::Forget(id) => self.part(id),
         }
     }

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use crate::model::{Container, Coverage, Detection, RootfsId, Writer};
 use crate::reach::Reach;
 use crate::survey::mounts::RootKey;
+use crate::watch::queue::Ticket;
 
 /// One watched root filesystem, as of its last sighting.
 #[derive(Debug, Clone)]
@@ -61,6 +62,12 @@ impl Acted {
         }
     }
 
+    /// A reason to look that the clock or a loss gave, not something that happened now.
+    #[must_use]
+    pub fn is_routine(&self) -> bool {
+        self.mask == 0 && matches!(self.detection, Detection::Sweep | Detection::Scan)
+    }
+
     /// Pid of the writer, where the kernel gave one.
     #[must_use]
     pub fn pid(&self) -> Option<i32> {
@@ -89,9 +96,9 @@ impl Acted {
 #[derive(Debug)]
 pub enum Job {
     /// The first look at a root filesystem that was just marked.
-    First(Arc<Subject>, SystemTime),
+    First(Arc<Subject>, SystemTime, Ticket),
     /// An act, or a reason to look.
-    Look(Arc<Subject>, Box<Acted>),
+    Look(Arc<Subject>, Box<Acted>, Ticket),
     /// The root filesystem is gone: forget its state.
     Forget(RootfsId),
 }

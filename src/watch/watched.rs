@@ -1,16 +1,18 @@
 //! One root filesystem as the loop keeps it: who it is, what is pending on it,
 //! what could not be handed on yet.
 
+mod who;
+
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use crate::judge::settle::{Act, Settle};
-use crate::model::{Detection, Writer, WriterSource};
-use crate::survey::processes::root_of;
+use crate::judge::settle::Settle;
+use crate::watch::budget::{Actor, Budget, Folded};
 use crate::watch::jobs::{Acted, Subject};
+use crate::watch::queue::Waiting;
 use crate::watch::tables::Watching;
-use crate::who::process::{Boot, writer};
+use crate::who::process::Boot;
 
 /// A question to the survey for the way.
 #[derive(Debug, Clone, Copy)]
@@ -22,12 +24,6 @@ struct Asked {
 
 /// After this long a question was not heard.
 const UNANSWERED: Duration = Duration::from_secs(1);
-
-/// A copy-up ends, and what it was for is done, within this time. Its writer is the
-/// only one that the kernel tells of a change of attributes, and of a rename.
-const COPY_UP: Duration = Duration::from_millis(500);
-/// Queues that are read one after the other within this time may be read in the wrong order.
-const ONE_READ: Duration = Duration::from_millis(20);
 
 /// A watched root filesystem.
 #[derive(Debug)]
@@ -46,12 +42,20 @@ pub struct Watched {
     asked: Option<Asked>,
     /// What was marked at the last sighting.
     way: u64,
-    /// Who is acting, resolved at the first trigger of the act.
-    actor: Option<(Writer, bool)>,
+    /// Who is acting, resolved at the first trigger of the act, and the pidfd by which
+    /// a successor of the pid is told from it.
+    actor: Option<(Actor, Option<OwnedFd>)>,
+    budget: Budget,
+    /// Acts over the budget.
+    folded: Option<Folded>,
+    /// Its next marks are to be made anew, in lanes of its own.
+    pub renew: bool,
+    /// What the examiner has of it.
+    pub waiting: Waiting,
     /// When something else in `etc` was seen to change.
     pub aside: Option<Instant>,
     /// Who touched the writable layer before what that was for could be seen.
-    copied: Option<(Writer, bool, Instant)>,
+    copied: Option<(Actor, Instant)>,
 }
 
 impl Watched {
@@ -68,9 +72,28 @@ impl Watched {
             asked: None,
             way: 0,
             actor: None,
+            budget: Budget::new(Instant::now()),
+            folded: None,
+            renew: false,
+            waiting: Waiting::default(),
             aside: None,
             copied: None,
         }
+    }
+
+    /// It acts more often than its budget allows, at the moment.
+    #[must_use]
+    pub fn is_over_budget(&self) -> bool {
+        self.folded.is_some()
+    }
+
+    /// Asks for a look without a writer; true: at once, false: with what is gathered.
+    pub fn may_look(&mut self, now: Instant) -> bool {
+        let may = self.folded.is_none() && self.budget.take(now);
+        if !may {
+            self.folded.get_or_insert_with(|| Folded::new(now, None));
+        }
+        may
     }
 
     /// The way has to be found anew: whether to ask now. One question waits for its
@@ -105,40 +128,37 @@ impl Watched {
     pub fn trigger(
         &mut self,
         boot: &Boot,
-        (pid, pidfd): (i32, Option<&OwnedFd>),
+        (pid, pidfd): (i32, Option<OwnedFd>),
         mask: u64,
         settle: Duration,
     ) -> Option<Acted> {
-        let pid = (pid > 0).then_some(pid);
-        let earlier = self.settle.trigger(Instant::now(), pid, mask, settle);
+        let now = Instant::now();
+        let known = (pid > 0).then_some(pid);
+        if self.folded.is_none() && self.settle.begins(known) && !self.budget.take(now) {
+            let first = known.map(|pid| self.resolve(boot, pid, pidfd.as_ref()));
+            self.folded = Some(Folded::new(now, first));
+        }
+        if let Some(folded) = &mut self.folded {
+            folded.take((pid, pidfd), mask);
+            return None;
+        }
+        let earlier = self.settle.trigger(now, known, mask, settle);
         let earlier = earlier.map(|act| self.acted(act));
-        if let Some(pid) = pid
-            && !self.knows(pid)
+        if let Some(pid) = known
+            && !self.knows(pid, pidfd.as_ref())
         {
-            self.actor = Some(self.resolve(boot, pid, pidfd));
+            self.actor = Some((self.resolve(boot, pid, pidfd.as_ref()), pidfd));
         }
         earlier
     }
 
-    /// The writer was resolved at an earlier trigger of this act.
-    fn knows(&self, pid: i32) -> bool {
-        let known =
-            |writer: &Writer| writer.pid == Some(pid) && writer.source != WriterSource::Unknown;
-        self.actor.as_ref().is_some_and(|(writer, _)| known(writer))
-    }
-
-    fn resolve(&self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> (Writer, bool) {
-        let writer = writer(boot, pid, pidfd);
-        // Only a container that no file named needs to know whose root the writer has.
-        let same_root = self.subject.container.id.is_none()
-            && pidfd.is_some_and(|pidfd| root_of(pid, pidfd).as_ref() == Some(&self.subject.root));
-        (writer, same_root)
-    }
-
     /// The act that is over by now, if one is.
-    pub fn release(&mut self, now: Instant, settle: Duration) -> Option<Acted> {
-        let act = self.settle.release(now, settle)?;
-        Some(self.acted(act))
+    pub fn release(&mut self, boot: &Boot, now: Instant, settle: Duration) -> Option<Acted> {
+        if let Some(act) = self.settle.release(now, settle) {
+            return Some(self.acted(act));
+        }
+        let folded = self.folded.take_if(|folded| folded.due() <= now)?;
+        Some(self.gathered(boot, folded))
     }
 
     /// An act is over by now.
@@ -150,40 +170,8 @@ impl Watched {
     /// When to ask `release` again.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.settle.deadline()
-    }
-
-    fn acted(&mut self, act: Act) -> Acted {
-        let actor = self.actor.take();
-        if act.mask == 0
-            && let Some((writer, same_root)) = &actor
-        {
-            self.copied = Some((writer.clone(), *same_root, act.first));
-        }
-        let (writer, same_root) = actor
-            .or_else(|| self.copied(&act))
-            .unwrap_or_else(|| (Writer::unknown(act.pid), false));
-        let since = act.first.elapsed();
-        let at = SystemTime::now();
-        Acted {
-            mask: act.mask,
-            writer: Some(writer),
-            same_root,
-            folded: 0,
-            closing: act.closing,
-            at: at.checked_sub(since).unwrap_or(at),
-            detection: Detection::Event,
-        }
-    }
-
-    /// The writer of a copy-up, for the act that it was made for: any other act has a
-    /// writer of its own in the writable layer or by its descriptor. Unless the copy-up
-    /// was for something else in `etc`.
-    fn copied(&mut self, act: &Act) -> Option<(Writer, bool)> {
-        let (writer, same_root, at) = self.copied.take()?;
-        let other = self.aside.is_some_and(|aside| aside + ONE_READ > at);
-        let fits = act.mask != 0 && act.pid.is_none() && at.elapsed() < COPY_UP && !other;
-        fits.then_some((writer, same_root))
+        let folded = self.folded.as_ref().map(Folded::due);
+        [self.settle.deadline(), folded].into_iter().flatten().min()
     }
 
     /// Keeps an act that the examiner has no room for. What was owed already is
@@ -209,7 +197,9 @@ impl Watched {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::model::{Container, Coverage, RootfsId, Rung};
+    use std::time::SystemTime;
+
+    use crate::model::{Container, Coverage, Detection, RootfsId, Rung, Writer};
     use crate::reach::Reach;
     use crate::survey::mounts::RootKey;
     use crate::sys::fanotify::mask;
@@ -243,10 +233,13 @@ mod tests {
         let told = |aside: bool| {
             let mut watched = watched();
             watched.trigger(&boot, (own, None), 0, settle);
-            assert_eq!(watched.release(far, settle).unwrap().pid(), Some(own));
+            assert_eq!(
+                watched.release(&boot, far, settle).unwrap().pid(),
+                Some(own)
+            );
             watched.aside = aside.then(Instant::now);
             watched.trigger(&boot, (0, None), mask::ATTRIB, settle);
-            watched.release(far, settle).unwrap().pid()
+            watched.release(&boot, far, settle).unwrap().pid()
         };
         assert_eq!(told(false), Some(own));
         assert_eq!(told(true), None, "it was for another file");

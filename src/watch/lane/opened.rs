@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, fstatfs};
 
-use crate::model::PRELOAD_NAME;
+use crate::model::{PRELOAD_NAME, RootfsId};
 use crate::survey::spots::{Kind, Spot};
 use crate::sys::fanotify::{Group, mask};
 use crate::sys::file::superblock;
@@ -120,6 +120,24 @@ impl Opened {
             // A volume outlives its container; the next one here is not to get its events.
             let _ = self.group.flush();
         }
+    }
+
+    /// As `Lane::prune`.
+    pub fn prune(&mut self, rootfs: RootfsId, round: u64) -> usize {
+        let ghosts = self.files.values_mut();
+        let ghosts = ghosts.map(|marked| marked.prune(rootfs, round)).sum();
+        let files = std::mem::take(&mut self.files);
+        self.retain(&|watch| watch.rootfs != rootfs || watch.round == round);
+        self.files = files;
+        ghosts
+    }
+
+    /// As `Lane::clear`.
+    pub fn clear(&mut self) {
+        // A group that cannot be flushed gives events that nobody knows.
+        let _ = self.group.flush();
+        self.files = HashMap::new();
+        self.directories.by_device = HashMap::new();
     }
 
     /// Reads what is queued; the descriptors of its events are closed before the end.
