@@ -5,6 +5,7 @@
 pub mod file;
 pub mod init;
 mod known;
+mod layers;
 pub mod mounts;
 pub mod processes;
 pub mod runtime;

@@ -16,6 +16,7 @@ use crate::model::{Container, RootfsId};
 use crate::parse::fstype::is_trusted;
 use crate::reach::{ProcessKey, Reach, pinned, read_table};
 use crate::survey::known::{Known, host_mount, sighting, take_init};
+use crate::survey::layers::Layers;
 use crate::survey::mounts::{RootKey, RootMount, overlays, root};
 use crate::survey::processes::{Init, Inits};
 use crate::survey::runtime::{Owner, Readers};
@@ -43,6 +44,8 @@ pub struct Sighting {
     pub table: Option<Table>,
     /// What could not be looked at, in words.
     pub trouble: Vec<String>,
+    /// It is an overlay whose layers all answer: the programs in it may be opened.
+    pub layers_answer: bool,
 }
 
 /// The mount table of a container's namespace, held open, and the process that
@@ -111,7 +114,7 @@ impl Survey {
                         "{unreadable} lines of the mount table were not understood"
                     )));
                 }
-                self.host_mounts(found, tell);
+                self.host_mounts(found, &mut Layers::new(&table), tell);
             }
             Err(error) => tell(News::Blind(format!("/proc/self/mountinfo: {error}"))),
         }
@@ -141,7 +144,12 @@ impl Survey {
             .any(|known| known.reach.init.is_none() || known.container.id.is_none())
     }
 
-    fn host_mounts(&mut self, found: Vec<RootMount>, tell: &mut dyn FnMut(News)) {
+    fn host_mounts(
+        &mut self,
+        found: Vec<RootMount>,
+        layers: &mut Layers<'_>,
+        tell: &mut dyn FnMut(News),
+    ) {
         let mut by_root: HashMap<RootKey, RootMount> = HashMap::new();
         for overlay in found {
             // The first mount of a superblock is the runtime's; later ones are binds.
@@ -149,7 +157,7 @@ impl Survey {
         }
         self.drop_gone(&by_root, tell);
         for overlay in by_root.into_values() {
-            self.host_mount(overlay, tell);
+            self.host_mount(overlay, layers, tell);
         }
     }
 
@@ -175,7 +183,12 @@ impl Survey {
         }
     }
 
-    fn host_mount(&mut self, overlay: RootMount, tell: &mut dyn FnMut(News)) {
+    fn host_mount(
+        &mut self,
+        overlay: RootMount,
+        layers: &mut Layers<'_>,
+        tell: &mut dyn FnMut(News),
+    ) {
         if let Some(index) = self
             .known
             .iter()
@@ -195,6 +208,7 @@ impl Survey {
         };
         let known = Known {
             id: self.fresh(),
+            layers_answer: layers.answer(&overlay),
             root: overlay.key.clone(),
             closed: None,
             reach: Reach {
@@ -288,6 +302,8 @@ impl Survey {
                 init: None,
             },
             mount_ns: None,
+            // They are named in a namespace of the container's own making.
+            layers_answer: false,
             upper: init.root.upper.clone(),
             container: Container {
                 missing: vec!["id"],

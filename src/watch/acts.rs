@@ -37,7 +37,8 @@ impl Watch {
             }
         }
         let who = (trigger.pid, trigger.pidfd.as_ref());
-        let earlier = watched.trigger(&self.boot, who, trigger.mask, self.options.settle);
+        let (mask, settle) = (trigger.mask, self.options.settle);
+        let earlier = watched.trigger((&self.boot, &mut self.trail), who, mask, settle);
         if !self.acting.contains(&trigger.rootfs) {
             self.acting.push(trigger.rootfs);
         }

@@ -19,4 +19,5 @@ pub mod state;
 pub mod status;
 pub mod surveyor;
 mod tables;
+pub mod trail;
 pub mod watched;

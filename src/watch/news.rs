@@ -17,6 +17,7 @@ use crate::watch::jobs::{Job, Subject};
 use crate::watch::ladder::{Tried, meaning};
 use crate::watch::run::Watch;
 use crate::watch::surveyor::Ask;
+use crate::watch::trail::trail_of;
 use crate::watch::watched::Watched;
 
 /// Changes of the state gather this long before the status is written.
@@ -61,6 +62,7 @@ impl Watch {
         let subject = Arc::new(Subject {
             id,
             coverage: tried.coverage(&sighting.trouble),
+            trail: trail_of(&self.trail, &sighting),
             container: sighting.container,
             reach: sighting.reach,
             mount_ns: sighting.mount_ns,

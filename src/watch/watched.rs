@@ -10,7 +10,8 @@ use crate::model::{Detection, Writer, WriterSource};
 use crate::survey::processes::root_of;
 use crate::watch::jobs::{Acted, Subject};
 use crate::watch::tables::Watching;
-use crate::who::process::{Boot, writer};
+use crate::who::process::Boot;
+use crate::who::trail::Trail;
 
 /// A question to the survey for the way.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +90,7 @@ impl Watched {
     /// still be there. Returns the act of an earlier writer that is thereby over.
     pub fn trigger(
         &mut self,
-        boot: &Boot,
+        (boot, trail): (&Boot, &mut Trail),
         (pid, pidfd): (i32, Option<&OwnedFd>),
         mask: u64,
         settle: Duration,
@@ -100,7 +101,8 @@ impl Watched {
         if let Some(pid) = pid
             && !self.knows(pid)
         {
-            self.actor = Some(self.resolve(boot, pid, pidfd));
+            let writer = trail.writer(boot, pid, pidfd);
+            self.actor = Some((writer, self.has_its_root(pid, pidfd)));
         }
         earlier
     }
@@ -112,12 +114,11 @@ impl Watched {
         self.actor.as_ref().is_some_and(|(writer, _)| known(writer))
     }
 
-    fn resolve(&self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> (Writer, bool) {
-        let writer = writer(boot, pid, pidfd);
-        // Only a container that no file named needs to know whose root the writer has.
-        let same_root = self.subject.container.id.is_none()
-            && pidfd.is_some_and(|pidfd| root_of(pid, pidfd).as_ref() == Some(&self.subject.root));
-        (writer, same_root)
+    /// The writer's root is this very root filesystem. Only a container that no file
+    /// named needs to know.
+    fn has_its_root(&self, pid: i32, pidfd: Option<&OwnedFd>) -> bool {
+        self.subject.container.id.is_none()
+            && pidfd.is_some_and(|pidfd| root_of(pid, pidfd).as_ref() == Some(&self.subject.root))
     }
 
     /// The act that is over by now, if one is.
@@ -196,6 +197,7 @@ mod tests {
                 rung: Rung::Named,
                 gaps: Vec::new(),
             },
+            trail: String::new(),
         }))
     }
 

@@ -144,6 +144,7 @@ pub fn writer() -> Writer {
             pod_uid: None,
         }),
         origin: Origin::Inside,
+        hint: None,
     }
 }
 
