@@ -151,7 +151,7 @@ impl Trail {
         let born = writer.start.map(|start| boot.ticks_at(start));
         let own = self.book.last(pid, born.unwrap_or(0));
         writer.hint = match own {
-            Some(program) => hint(program, HintSource::ExecTrail),
+            Some(program) => hint(program, writer.name.as_deref(), HintSource::ExecTrail),
             None => self.parent(writer),
         };
         if writer.hint.is_some() && writer.source == WriterSource::Unknown {
@@ -167,14 +167,14 @@ impl Trail {
             return None;
         }
         let program = self.book.last(parent.pid, 0)?;
-        hint(program, HintSource::ParentExecTrail)
+        hint(program, writer.name.as_deref(), HintSource::ParentExecTrail)
     }
 }
 
-fn hint(program: &Program, source: HintSource) -> Option<Hint> {
+fn hint(program: &Program, comm: Option<&[u8]>, source: HintSource) -> Option<Hint> {
     let hint = Hint {
         source,
-        executable: program.executable().map(<[u8]>::to_vec),
+        executable: program.executable(comm).map(<[u8]>::to_vec),
         script: program.script().map(<[u8]>::to_vec),
     };
     (hint.executable.is_some() || hint.script.is_some()).then_some(hint)

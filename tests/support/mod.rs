@@ -20,6 +20,7 @@ pub mod program;
 pub mod record;
 pub mod runtimes;
 pub mod scratch;
+pub mod tiny;
 pub mod watcher;
 
 /// What the product is about, inside a container.

@@ -28,6 +28,8 @@ pub(super) struct Program {
     /// `None`: its path is too long to be kept.
     path: Option<Box<[u8]>>,
     script: Option<Box<[u8]>>,
+    /// The program before it.
+    earlier: Option<Box<[u8]>>,
     next: Next,
     /// Programs that this process opened so far.
     count: u32,
@@ -36,10 +38,21 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// The program itself; not known of a script whose interpreter was not seen.
-    pub(super) fn executable(&self) -> Option<&[u8]> {
-        let is_script = self.next == Next::Interpreter;
-        self.path.as_deref().filter(|_| !is_script)
+    /// The program itself, of a process with the name `comm`. Not known of a script
+    /// whose interpreter was not seen. One whose loader was not seen never ran, or the
+    /// events of the process merged and another ran after it: then only its name tells
+    /// this program from the one before.
+    pub(super) fn executable(&self, comm: Option<&[u8]>) -> Option<&[u8]> {
+        let bears = |path: &&[u8]| comm.is_some_and(|comm| is_name_of(comm, path));
+        let earlier = self.earlier.as_deref();
+        let last = self.path.as_deref();
+        match self.next {
+            Next::Interpreter => None,
+            _ if last.as_ref().is_some_and(bears) => last,
+            _ if earlier.as_ref().is_some_and(bears) => earlier,
+            Next::Loader(_) if self.count > 1 => None,
+            _ => last,
+        }
     }
 
     /// The script that it was to run.
@@ -51,7 +64,7 @@ impl Program {
 
     fn bytes(&self) -> usize {
         let length = |path: &Option<Box<[u8]>>| path.as_ref().map_or(0, |path| path.len());
-        length(&self.path) + length(&self.script)
+        length(&self.path) + length(&self.script) + length(&self.earlier)
     }
 }
 
@@ -107,14 +120,17 @@ impl Book {
 
 /// The program after `last`, or its interpreter.
 fn follow(last: Option<Program>, path: Option<Vec<u8>>, head: Head, ticks: u64) -> Program {
-    let (count, script) = match last {
-        Some(last) if last.next == Next::Interpreter => (last.count, last.script.or(last.path)),
-        Some(last) => (last.count.wrapping_add(1), None),
-        None => (1, None),
+    let (count, script, earlier) = match last {
+        Some(last) if last.next == Next::Interpreter => {
+            (last.count, last.script.or(last.path), last.earlier)
+        }
+        Some(last) => (last.count.wrapping_add(1), None, last.path),
+        None => (1, None, None),
     };
     Program {
         path: path.map(Vec::into_boxed_slice),
         script,
+        earlier,
         next: match head {
             Head::Script => Next::Interpreter,
             Head::Dynamic(name) => Next::Loader(name.into_boxed_slice()),
@@ -123,6 +139,13 @@ fn follow(last: Option<Program>, path: Option<Vec<u8>>, head: Head, ticks: u64) 
         count,
         ticks,
     }
+}
+
+/// The name that the kernel gives to a process that executes this: the last part of the
+/// path, cut to 15 bytes.
+fn is_name_of(comm: &[u8], path: &[u8]) -> bool {
+    let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    !comm.is_empty() && name.get(..15).unwrap_or(name) == comm
 }
 
 /// It may be the loader that a program asked for. The path that the program gave is a

@@ -18,7 +18,10 @@ fn after(opened: &[(&str, Head)]) -> Book {
 fn said(book: &Book) -> (Option<&str>, Option<&str>) {
     let program = book.last(7, 0).unwrap();
     let text = |bytes| std::str::from_utf8(bytes).unwrap();
-    (program.executable().map(text), program.script().map(text))
+    (
+        program.executable(None).map(text),
+        program.script().map(text),
+    )
 }
 
 #[test]
@@ -112,4 +115,28 @@ fn a_path_that_is_too_long_is_no_name_and_hides_the_one_before() {
     let mut book = after(&[("/bin/a", Head::Other)]);
     book.note(7, None, Head::Other, 100);
     assert_eq!(said(&book), (None, None));
+}
+
+#[test]
+fn a_program_whose_loader_never_came_is_not_believed_over_the_one_before() {
+    let failed = after(&[("/bin/w", Head::Other), ("/usr/bin/dpkg", dynamic())]);
+    let program = failed.last(7, 0).unwrap();
+    assert_eq!(program.executable(None), None);
+    assert_eq!(program.executable(Some(b"w")).unwrap(), b"/bin/w");
+    assert_eq!(program.executable(Some(b"dpkg")).unwrap(), b"/usr/bin/dpkg");
+    let first = after(&[("/usr/bin/dpkg", dynamic())]);
+    assert_eq!(said(&first), (Some("/usr/bin/dpkg"), None));
+}
+
+#[test]
+fn the_name_of_a_zombie_tells_two_programs_apart() {
+    let book = after(&[
+        ("/bin/a-name-longer-than-comm", Head::Other),
+        ("/bin/other", Head::Other),
+    ]);
+    let program = book.last(7, 0).unwrap();
+    let named = |comm: &[u8]| program.executable(Some(comm)).unwrap().to_vec();
+    assert_eq!(named(b"a-name-longer-t"), b"/bin/a-name-longer-than-comm");
+    assert_eq!(named(b"other"), b"/bin/other");
+    assert_eq!(named(b"chosen"), b"/bin/other");
 }
