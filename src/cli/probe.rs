@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use caps::{CapSet, Capability};
 use serde_json::json;
@@ -138,23 +138,24 @@ fn processes(group: &io::Result<Group>) -> Vec<Answer> {
         "pidfd_open (Linux 5.3)",
         own.as_ref().map(|_| "available"),
     ));
-    let told = own.is_ok_and(|own| pidfd::cgroup(own.as_fd()).is_some());
-    answers.push(Answer {
-        what: "cgroup of a process by its pidfd (Linux 6.13)",
-        works: told,
-        detail: if told {
-            "available: the container of a writer that is gone"
-        } else {
-            "not available"
-        }
-        .to_owned(),
-    });
+    answers.push(cgroup(own.ok()));
     answers.push(tried(
         "SCHED_FIFO",
         sched::fifo().as_ref().map(|()| "allowed"),
     ));
     let _ = sched::ordinary();
     answers
+}
+
+/// Whether the container of a reaped writer can be told.
+fn cgroup(own: Option<OwnedFd>) -> Answer {
+    let works = own.is_some_and(|own| pidfd::cgroup(own.as_fd()).is_some());
+    let detail = if works { "available" } else { "not told" };
+    Answer {
+        what: "cgroup of a writer that is gone (Linux 6.15)",
+        works,
+        detail: detail.to_owned(),
+    }
 }
 
 /// Whether executed programs can be followed, tried on the throw-away overlay.

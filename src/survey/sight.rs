@@ -189,11 +189,8 @@ impl Survey {
         layers: &mut Layers<'_>,
         tell: &mut dyn FnMut(News),
     ) {
-        if let Some(index) = self
-            .known
-            .iter()
-            .position(|known| known.root == overlay.key)
-        {
+        let same = |known: &Known| known.root == overlay.key;
+        if let Some(index) = self.known.iter().position(same) {
             return self.seen_again(index, &overlay, tell);
         }
         let owner = self.readers.owner(&overlay.mountpoint);

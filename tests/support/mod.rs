@@ -11,6 +11,7 @@
 
 pub mod cgroup;
 pub mod command;
+pub mod dynamic;
 pub mod gate;
 pub mod hand;
 pub mod image;
