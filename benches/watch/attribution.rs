@@ -14,11 +14,14 @@ use crate::support::command::wait_until;
 use crate::support::overlay::{Image, Overlay};
 use crate::support::record::{field, text};
 use crate::support::scratch::{Scratch, tag};
-use crate::tail::Tail;
+use crate::tail::{Line, Tail};
 use crate::writer::{MARKER, PROGRAM, nonce};
 
 /// Between two writes, in microseconds: enough for one act to be over.
-const GAP: u64 = 10_000;
+const GAP: u64 = 6000;
+/// Writes before the alerts are waited for: more would be folded where the machine is
+/// busy, and the alert about two writers names one.
+const PORTION: usize = 10;
 
 /// Prints the table of `count` writers in each cell.
 pub fn run(count: usize) {
@@ -103,10 +106,13 @@ struct Said {
 impl Said {
     fn of(container: &Overlay, ldwatch: &Tail, how: &How, (cell, count): (usize, usize)) -> Self {
         let tag = cell_tag(cell);
-        write(container, &how.name, &tag, (count, GAP));
-        wait_until(Duration::from_secs(10), || {
-            alerts(ldwatch, &tag).len() >= count
-        });
+        for first in (0..count).step_by(PORTION) {
+            let portion = PORTION.min(count - first);
+            write(container, &how.name, &tag, (first, portion), GAP);
+            wait_until(Duration::from_secs(10), || {
+                arrived(ldwatch, &tag) >= first + portion
+            });
+        }
         let mut said = Self::default();
         for alert in alerts(ldwatch, &tag).values() {
             said.take(alert, container, how);
@@ -155,15 +161,22 @@ impl std::fmt::Display for Said {
     }
 }
 
-/// The first alert about each write of the cell.
-fn alerts(ldwatch: &Tail, tag: &str) -> BTreeMap<usize, Value> {
+/// Lines about the cell, at a glance.
+fn arrived(ldwatch: &Tail, tag: &str) -> usize {
+    let lines = ldwatch.lines();
+    let of_the_cell = |line: &Line| number(&line.1, tag).is_some();
+    lines.iter().filter(|line| of_the_cell(line)).count()
+}
+
+/// The first alert about each writer of the cell. The pid is the kernel's word; what the
+/// file held when it was looked at may be the next writer's already.
+fn alerts(ldwatch: &Tail, tag: &str) -> BTreeMap<i64, Value> {
     let mut found = BTreeMap::new();
-    for (_, line) in ldwatch.lines().iter() {
-        if let Some(number) = number(line, tag)
-            && !found.contains_key(&number)
-        {
-            found.insert(number, serde_json::from_slice(line).unwrap_or_default());
-        }
+    let lines = ldwatch.lines();
+    for (_, line) in lines.iter().filter(|line| number(&line.1, tag).is_some()) {
+        let value: Value = serde_json::from_slice(line).unwrap_or_default();
+        let pid = field(&value, "process.pid").and_then(Value::as_i64);
+        found.entry(pid.unwrap_or(0)).or_insert(value);
     }
     found
 }

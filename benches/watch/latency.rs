@@ -102,7 +102,7 @@ impl Round {
         // The watcher also learns the container's init; then nothing else is going on.
         thread::sleep(Duration::from_secs(6));
         let cpu_before = cpu(ldwatch.pid());
-        let stamps = write(container, self.how, tag, (count, GAP));
+        let stamps = write(container, self.how, tag, (0, count), GAP);
         wait_until(Duration::from_secs(5), || {
             alerts(&ldwatch.lines(), tag).len() >= count
         });
@@ -167,10 +167,17 @@ fn row(name: &str, series: &Series) {
 }
 
 /// Writes in the container; gives the stamps.
-pub fn write(container: &Overlay, how: &str, tag: &str, (count, gap): (usize, u64)) -> Vec<Stamps> {
+pub fn write(
+    container: &Overlay,
+    how: &str,
+    tag: &str,
+    (first, count): (usize, usize),
+    gap: u64,
+) -> Vec<Stamps> {
     let output = container
         .command(PROGRAM)
-        .args(["write", how, tag, &count.to_string(), &gap.to_string()])
+        .args(["write", how, tag, &count.to_string()])
+        .args([gap.to_string(), first.to_string()])
         .stderr(Stdio::inherit())
         .output()
         .unwrap();

@@ -51,7 +51,7 @@ fn run(args: &[String]) -> Result<()> {
     match word(0) {
         "write" => {
             let gap = word(4).parse().unwrap_or(5000);
-            return writer::many(word(1), word(2), number(3, 1), gap);
+            return writer::many(word(1), word(2), (number(5, 0), number(3, 1)), gap);
         }
         "once" => return writer::once(word(1)),
         "quick" => return quick::once(word(1)),

@@ -37,12 +37,12 @@ pub fn nonce(tag: &str, number: usize) -> String {
     format!("/tmp/{tag}-{number:06}.so")
 }
 
-/// `write HOW TAG COUNT GAP`: COUNT writes, GAP microseconds apart; the stamps are
-/// printed at the end.
-pub fn many(how: &str, tag: &str, count: usize, gap: u64) -> Result<()> {
+/// `write HOW TAG COUNT GAP FIRST`: COUNT writes, numbered from FIRST, GAP microseconds
+/// apart; the stamps are printed at the end.
+pub fn many(how: &str, tag: &str, (first, count): (usize, usize), gap: u64) -> Result<()> {
     in_the_container()?;
     let mut all = Vec::with_capacity(count);
-    for number in 0..count {
+    for number in first..first + count {
         let text = nonce(tag, number);
         all.push(match how {
             "resident" => write(&text)?,

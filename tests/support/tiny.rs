@@ -29,7 +29,7 @@ pub fn writer(path: &Path, target: &str, length: u8) -> bool {
     }
     let mut code = vec![
         0xb8, 2, 0, 0, 0, // mov eax, SYS_open
-        0x48, 0x8d, 0x3d, 46, 0, 0, 0, // lea rdi, [target]
+        0x48, 0x8d, 0x3d, 47, 0, 0, 0, // lea rdi, [target]
         0xbe, 0x41, 2, 0, 0, // mov esi, O_WRONLY | O_CREAT | O_TRUNC
         0xba, 0xa4, 1, 0, 0, // mov edx, 0644
         0x0f, 0x05, // syscall
