@@ -10,6 +10,7 @@
 #![allow(clippy::print_stderr)]
 
 mod contain;
+mod execs;
 mod hand;
 mod mounts;
 mod mute;
@@ -80,6 +81,9 @@ fn change(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<(
         return done;
     }
     if let Some(done) = odd::odd_act(verb, path, nonce, extra) {
+        return done;
+    }
+    if let Some(done) = execs::act(verb, path, nonce, extra) {
         return done;
     }
     verbs::act(verb, path, nonce, extra)

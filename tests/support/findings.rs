@@ -144,6 +144,8 @@ pub fn writer() -> Writer {
             pod_uid: None,
         }),
         origin: Origin::Inside,
+        first: None,
+        hint: None,
     }
 }
 
