@@ -22,6 +22,15 @@ struct Write {
     at: Instant,
 }
 
+/// One less of a container's.
+fn took(from: &mut HashMap<String, u64>, container: &str) -> bool {
+    let Some(left) = from.get_mut(container).filter(|left| **left > 0) else {
+        return false;
+    };
+    *left -= 1;
+    true
+}
+
 fn brief(seen: &Seen) -> String {
     let value = &seen.value;
     let entries = field(value, "ldwatch.entries").map(serde_json::Value::to_string);
@@ -62,6 +71,8 @@ pub struct Account {
     folded: HashMap<String, u64>,
     /// Per container: alerts that show no content.
     blank: HashMap<String, u64>,
+    /// Per container: removals that were not told yet.
+    removed: HashMap<String, u64>,
     recent: VecDeque<String>,
     writes: usize,
     once: usize,
@@ -86,6 +97,10 @@ impl Account {
         });
     }
 
+    pub fn removed(&mut self, container: &str) {
+        *self.removed.entry(container.to_owned()).or_default() += 1;
+    }
+
     /// Takes what was said until now.
     pub fn take(&mut self, watcher: &Watcher) {
         for seen in watcher.take() {
@@ -101,6 +116,9 @@ impl Account {
         self.recent.push_back(brief(seen));
         if self.recent.len() > RECENT {
             self.recent.pop_front();
+        }
+        if text(&seen.value, "event.action") == "deletion" {
+            took(&mut self.removed, text(&seen.value, "container.id"));
         }
         let touched = text(&seen.value, "event.action") == "touched";
         if !is_alert(&seen.value) && !touched {
@@ -131,8 +149,8 @@ impl Account {
     }
 
     /// A content that is told again. The alert of an act that was looked at when a later
-    /// one had followed it shows what the later one left: it stands for an older write of
-    /// that container. A writer that is held up between two system calls is told in two
+    /// one had followed it shows what the later one left: it stands for an older write, or
+    /// removal, of that container. A writer that is held up between two system calls is told in two
     /// steps, the first of which may have shown the end. Anything else is an invention.
     fn again(&mut self, seen: &Seen) {
         let carries = |told: &&Told| record::carries(&seen.value, &told.nonce);
@@ -150,6 +168,8 @@ impl Account {
         };
         if let Some(at) = self.open.iter().position(about) {
             self.open.remove(at);
+            self.overtaken += 1;
+        } else if took(&mut self.removed, text(&seen.value, "container.id")) {
             self.overtaken += 1;
         } else if !is_alert(&seen.value) {
             // A write that left what was there: told as such.
@@ -176,15 +196,9 @@ impl Account {
             std::thread::sleep(Duration::from_millis(10));
         }
         for write in std::mem::take(&mut self.open) {
-            let take = |from: &mut HashMap<String, u64>| {
-                let left = from.entry(write.container.clone()).or_default();
-                let some = *left > 0;
-                *left = left.saturating_sub(1);
-                some
-            };
-            if take(&mut self.folded) {
+            if took(&mut self.folded, &write.container) {
                 self.within += 1;
-            } else if take(&mut self.blank) {
+            } else if took(&mut self.blank, &write.container) {
                 self.unread += 1;
             } else {
                 let of = |line: &&String| line.contains(&write.container);

@@ -98,8 +98,9 @@ impl Field {
         let plot = &mut self.plots[which];
         if plot.container.attack(&[verb, PRELOAD, &own]) == Outcome::Done {
             plot.present = verb != "unlink";
-            if plot.present {
-                account.written(&plot.container.id, verb, own);
+            match plot.present {
+                true => account.written(&plot.container.id, verb, own),
+                false => account.removed(&plot.container.id),
             }
         }
         sleep(Duration::from_millis(self.draw(120) as u64));

@@ -52,8 +52,3 @@ pub fn memory(pid: Pid, line: &str) -> u64 {
         .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
         .unwrap_or(0)
 }
-
-/// Number of threads.
-pub fn threads(pid: Pid) -> usize {
-    fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
-}
