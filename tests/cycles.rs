@@ -26,7 +26,7 @@ use support::{PRELOAD, gate, load};
 /// Cycles after which what the watcher holds is the measure of the rest.
 const WARM: usize = 3;
 /// What may be held more at the end, in KiB: freed memory is given back in pages.
-const MORE: u64 = 4 * 1024;
+const MORE: u64 = 2 * 1024;
 
 fn cycles() -> usize {
     let text = std::env::var("LDWATCH_CYCLES").unwrap_or_default();
