@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::parse::cgroup::Member;
+use crate::parse::cgroup::{Member, Runtime};
 
 /// Where a writer's facts come from, best first (ARCHITECTURE.md, "Attribution").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct Ancestor {
     pub start: Option<SystemTime>,
     /// Hash of boot id, pid and start ticks (lower-case hex).
     pub entity_id: Option<String>,
+    /// Mount namespace, by the inode number of its `/proc/PID/ns/mnt`.
+    pub mount_ns: Option<u64>,
 }
 
 /// The process that changed the file.
@@ -81,6 +83,8 @@ pub struct Writer {
     pub capabilities: Option<u64>,
     /// Start time.
     pub start: Option<SystemTime>,
+    /// Start time in clock ticks since boot: with the pid it names the process.
+    pub start_ticks: Option<u64>,
     /// Has a controlling terminal.
     pub interactive: Option<bool>,
     /// Hash of boot id, pid and start ticks (lower-case hex).
@@ -89,10 +93,45 @@ pub struct Writer {
     pub parents: Vec<Ancestor>,
     /// Mount namespace, by the inode number of its `/proc/PID/ns/mnt`.
     pub mount_ns: Option<u64>,
-    /// The container the writer is in, by its cgroup; `None`: not known.
+    /// The container that its cgroup names; `None`: none.
     pub member: Option<Member>,
+    /// The container the writer is in, as far as that could be found out.
+    pub home: Option<Home>,
     /// Where the writer stands relative to the changed container.
     pub origin: Origin,
+    /// How it came to be where it is.
+    pub entry: Entry,
+    /// A container engine's own tool, by its executable on the host: fixed words.
+    pub tool: Option<&'static str>,
+}
+
+/// The container that a writer is in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Home {
+    /// Container ID, where there is one.
+    pub id: Option<String>,
+    /// Name, where the container is watched and has one.
+    pub name: Option<String>,
+    /// The runtime.
+    pub runtime: Option<Runtime>,
+    /// Pod uid, where the cgroup holds it.
+    pub pod_uid: Option<String>,
+    /// What tells it: `mount-namespace`, `rootfs` or `cgroup`.
+    pub told_by: &'static str,
+}
+
+impl Home {
+    /// As a cgroup names it, which a process with privileges can choose.
+    #[must_use]
+    pub fn by_cgroup(member: &Member) -> Self {
+        Self {
+            id: member.id.clone(),
+            name: None,
+            runtime: Some(member.runtime),
+            pod_uid: member.pod_uid.clone(),
+            told_by: "cgroup",
+        }
+    }
 }
 
 impl Writer {
@@ -114,12 +153,16 @@ impl Writer {
             gid: None,
             capabilities: None,
             start: None,
+            start_ticks: None,
             interactive: None,
             entity_id: None,
             parents: Vec::new(),
             mount_ns: None,
             member: None,
+            home: None,
             origin: Origin::Unknown,
+            entry: Entry::Unknown,
+            tool: None,
         }
     }
 }
@@ -146,6 +189,33 @@ impl Origin {
             Self::OtherContainer => "other-container",
             Self::Host => "host",
             Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How a writer came to where it stands, as its parents show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// It descends from the container's init, or is it.
+    Init,
+    /// It, or a parent of it in the container, was started from outside: `docker exec`,
+    /// `kubectl exec`, `podman exec`, `nsenter`.
+    Session,
+    /// It is not in the container at all.
+    Outside,
+    /// Not known.
+    Unknown,
+}
+
+impl Entry {
+    /// The word used in output; none for what is not known.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Init => Some("init"),
+            Self::Session => Some("session"),
+            Self::Outside => Some("outside"),
+            Self::Unknown => None,
         }
     }
 }

@@ -5,12 +5,12 @@
 //! stands only where there is something to say.
 
 use crate::model::{
-    Action, Container, Detection, FileKind, FileView, Finding, Gap, Origin, Record, Writer,
+    Action, Container, Detection, Entry, FileKind, FileView, Finding, Gap, Origin, Record, Writer,
 };
 use crate::output::escape::{escape, hex, quoted};
 use crate::output::time::{rfc3339, rfc3339_or_epoch};
 use crate::output::words::{
-    container_name, cross_boundary, entries, image, newest_first, risk, short_id, verb,
+    container_name, cross_boundary, entries, home_name, image, newest_first, risk, short_id, verb,
 };
 
 /// Longest name or argument list shown, in bytes.
@@ -282,25 +282,25 @@ fn parents(writer: &Writer) -> Option<String> {
     (!names.is_empty()).then(|| names.join(" < "))
 }
 
-/// Where a writer comes from, when that is not the container itself.
+/// Where a writer comes from, when that is not the container's own start.
 fn from(writer: &Writer, container: &Container) -> Option<String> {
-    let member = writer.member.as_ref();
-    match writer.origin {
-        Origin::Inside | Origin::Unknown => None,
-        Origin::Host if container.id.is_some() => {
-            Some("the HOST, not from the container".to_owned())
+    let mut text = match writer.origin {
+        Origin::Inside if writer.entry == Entry::Session => {
+            "a session started from outside (as by docker exec)".to_owned()
         }
-        Origin::Host => Some("the host".to_owned()),
+        Origin::Inside | Origin::Unknown => return None,
+        Origin::Host if container.id.is_some() => "the HOST, not from the container".to_owned(),
+        Origin::Host => "the host".to_owned(),
         Origin::OtherContainer => {
-            let id = member
-                .and_then(|member| member.id.as_deref())
-                .unwrap_or("of unknown id");
-            Some(format!(
-                "ANOTHER CONTAINER, {}",
-                quoted(short_id(id).as_bytes(), NAME_CAP)
-            ))
+            let name = writer.home.as_ref().and_then(home_name);
+            let name = name.unwrap_or_else(|| "of unknown id".to_owned());
+            format!("ANOTHER CONTAINER, {name}")
         }
+    };
+    if let Some(tool) = writer.tool {
+        text.push_str(&format!("; {tool}"));
     }
+    Some(text)
 }
 
 fn noticed(finding: &Finding) -> String {

@@ -4,13 +4,16 @@
 use std::fmt::Write as _;
 
 use crate::model::{
-    Action, ChangeType, Container, FileView, Finding, Gap, Origin, PRELOAD_PATH, Record, Writer,
+    Action, ChangeType, Container, FileView, Finding, Gap, Home, Origin, PRELOAD_PATH, Record,
+    Writer,
 };
 use crate::output::escape::{escape, quoted};
 use crate::parse::preload::Entry;
 
 /// Word for a writer outside the container whose file it changed.
 pub const CROSS_BOUNDARY: &str = "cross-boundary";
+/// Word for a container engine's own tool.
+pub const RUNTIME_TOOL: &str = "runtime-tool";
 /// Added to the risk of an alert whose writer came from outside.
 const CROSS_BOUNDARY_RISK: u8 = 10;
 /// Libraries named in the sentence before it says "and N more".
@@ -249,22 +252,33 @@ fn by(out: &mut String, writer: &Writer) {
     if !facts.is_empty() {
         let _ = write!(out, " ({})", facts.join(", "));
     }
-    let member = writer
-        .member
-        .as_ref()
-        .and_then(|member| member.id.as_deref());
-    let _ = match (writer.origin, member) {
-        (Origin::OtherContainer, Some(id)) => {
-            write!(
-                out,
-                " from another container, {}",
-                quoted(short_id(id).as_bytes(), NAME_CAP)
-            )
+    let home = writer.home.as_ref().and_then(home_name);
+    let _ = match (writer.origin, home) {
+        (Origin::OtherContainer, Some(name)) => {
+            write!(out, " from another container, {name}")
         }
         (Origin::OtherContainer, None) => write!(out, " from another container"),
         (Origin::Host, _) => write!(out, " from the host"),
         (Origin::Inside | Origin::Unknown, _) => Ok(()),
     };
+    if let Some(tool) = writer.tool {
+        let _ = write!(out, " ({tool})");
+    }
+}
+
+/// The name and the short ID of the container that a writer is in.
+#[must_use]
+pub fn home_name(home: &Home) -> Option<String> {
+    let id = home.id.as_deref().map(short_id);
+    let names = [home.name.as_deref(), id].into_iter().flatten();
+    let names: Vec<String> = names
+        .map(|name| quoted(name.as_bytes(), NAME_CAP))
+        .collect();
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        [name, rest @ ..] => Some(format!("{name} ({})", rest.join(", "))),
+    }
 }
 
 fn gap_sentence(gap: &Gap) -> String {

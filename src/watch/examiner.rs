@@ -12,6 +12,7 @@
 
 mod finding;
 mod known;
+mod place;
 mod telling;
 
 use std::cell::Cell;
@@ -27,7 +28,6 @@ use crate::model::{Detection, FileKind, FileView, Record, RootfsId};
 use crate::sys::fanotify::mask;
 use crate::sys::limits::slim;
 use crate::watch::deliver::Delivery;
-use crate::watch::examiner::finding::records;
 use crate::watch::examiner::known::{Known, Memory};
 use crate::watch::jobs::{Acted, Job, Subject};
 use crate::watch::outpost::Outposts;
@@ -122,7 +122,10 @@ impl Examiner {
     fn job(&mut self, job: Job) {
         match job {
             Job::First(subject, at) => self.first(subject, at),
-            Job::Look(subject, acted) => self.acted(subject, *acted),
+            Job::Look(subject, acted) => {
+                self.meet(&subject);
+                self.acted(subject, *acted);
+            }
             Job::Forget(id) => self.part(id),
         }
     }
@@ -176,6 +179,7 @@ impl Examiner {
         }
         let (known, trouble) = self.memory.recall(&subject);
         self.known.insert(subject.id, known);
+        self.meet(&subject);
         if let Some(gap) = trouble {
             self.send(Delivery::Record(Record::Gap(Box::new(gap))), 1);
         }
@@ -309,7 +313,7 @@ impl Examiner {
         }
         let is_new = past.earlier || past.last == Last::Unseen;
         let views = (&past, after.as_ref());
-        let records = records(subject, acted, found, views, self.host_ns);
+        let records = self.records(subject, acted, found, views);
         if is_new || !records.is_empty() {
             let count = records.len();
             self.send(Delivery::Act { records, remember }, count);

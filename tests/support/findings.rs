@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ldwatch::model::{
-    Action, Ancestor, Change, ChangeType, Container, Content, Coverage, Detection, FileKind,
-    FileView, Finding, Gap, Image, Origin, Pod, Record, Rung, Writer, WriterSource,
+    Action, Ancestor, Change, ChangeType, Container, Content, Coverage, Detection, Entry, FileKind,
+    FileView, Finding, Gap, Home, Image, Origin, Pod, Record, Rung, Writer, WriterSource,
 };
 use ldwatch::output::host::{Host, Os};
 use ldwatch::parse::cgroup::{Member, Runtime};
@@ -111,6 +111,7 @@ pub fn ancestor(pid: i32, name: &str) -> Ancestor {
         args: vec![name.as_bytes().to_vec(), b"-x".to_vec()],
         start: Some(moment(0)),
         entity_id: Some(format!("{pid:08x}")),
+        mount_ns: Some(4026532999),
     }
 }
 
@@ -135,6 +136,7 @@ pub fn writer() -> Writer {
         gid: Some(0),
         capabilities: Some(0xa804_25fb),
         start: Some(moment(0)),
+        start_ticks: Some(778_899),
         interactive: Some(true),
         entity_id: Some("00c0ffee".to_owned()),
         parents: vec![ancestor(4700, "sh"), ancestor(4600, "nginx")],
@@ -143,7 +145,16 @@ pub fn writer() -> Writer {
             runtime: Runtime::Docker,
             pod_uid: None,
         }),
+        home: Some(Home {
+            id: Some(CONTAINER_ID.to_owned()),
+            name: Some("web".to_owned()),
+            runtime: Some(Runtime::Docker),
+            pod_uid: None,
+            told_by: "mount-namespace",
+        }),
         origin: Origin::Inside,
+        entry: Entry::Init,
+        tool: None,
     }
 }
 

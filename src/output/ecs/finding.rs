@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::model::{Action, Detection, Finding, Writer};
 use crate::output::escape::hex;
 use crate::output::time::rfc3339_or_epoch;
-use crate::output::words::{CROSS_BOUNDARY, cross_boundary, risk};
+use crate::output::words::{CROSS_BOUNDARY, RUNTIME_TOOL, cross_boundary, risk};
 
 use super::object::{Object, Twins};
 use super::{Ecs, MODULE, container, file, ours, process, rule};
@@ -131,14 +131,16 @@ fn tags(finding: &Finding) -> Vec<&'static str> {
     tags
 }
 
-/// The finding's own reasons, and `cross-boundary` once.
+/// The finding's own reasons, `cross-boundary` once, and `runtime-tool`.
 fn marks(finding: &Finding) -> impl Iterator<Item = &'static str> {
     let own = finding
         .reasons
         .iter()
         .copied()
         .filter(|&reason| reason != CROSS_BOUNDARY);
+    let tool = finding.writer.as_ref().and_then(|writer| writer.tool);
     own.chain(cross_boundary(finding).then_some(CROSS_BOUNDARY))
+        .chain(tool.map(|_| RUNTIME_TOOL))
 }
 
 /// The same for findings that say the same: container, action, file and content.

@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::judge::restart::{Doubt, Last, Past};
 use crate::model::Gap;
@@ -23,6 +23,8 @@ pub struct Known {
     pub past: Past,
     /// Pid of the last act told.
     pub told: Option<i32>,
+    /// The container as last sighted, while the loop holds it.
+    pub subject: Weak<Subject>,
     /// The last look did not see; told once until it sees again.
     pub blind: Option<String>,
     /// The name of its state, and whose it is.

@@ -8,7 +8,6 @@ use crate::judge::restart::{Past, verdicts};
 use crate::model::{FileView, Gap, Record, RootfsId};
 use crate::watch::deliver::Delivery;
 use crate::watch::examiner::Examiner;
-use crate::watch::examiner::finding::records;
 use crate::watch::jobs::{Acted, Subject};
 
 /// How long a full delivery queue is waited for before a record is given up and counted.
@@ -60,7 +59,7 @@ impl Examiner {
             .map_or(&nothing, |known| &known.past);
         let mut found = verdicts(past, None, acted.mask);
         found.retain(|verdict| acted.mask != 0 && verdict.change.alert);
-        let records = records(subject, acted, found, (past, None), self.host_ns);
+        let records = self.records(subject, acted, found, (past, None));
         if !records.is_empty() {
             let count = records.len();
             let remember = None;
