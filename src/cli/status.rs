@@ -84,11 +84,12 @@ fn counted(counters: Counters) -> String {
         refused_marks,
         records_dropped,
         state_failures,
+        enrichments_left_out,
     } = counters;
     format!(
         "events {events}  triggers {triggers}  acts {acts}  overflows {overflows}  \
          broken reads {broken_reads}  refused marks {refused_marks}  records dropped {records_dropped}  \
-         state failures {state_failures}"
+         state failures {state_failures}  enrichments left out {enrichments_left_out}"
     )
 }
 

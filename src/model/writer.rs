@@ -79,6 +79,8 @@ pub struct Writer {
     pub uid: Option<u32>,
     /// Effective group id, as the host sees it.
     pub gid: Option<u32>,
+    /// Names of these ids, as the container's own files tell them.
+    pub names: Names,
     /// Effective capability set.
     pub capabilities: Option<u64>,
     /// Start time.
@@ -103,6 +105,17 @@ pub struct Writer {
     pub entry: Entry,
     /// A container engine's own tool, by its executable on the host: fixed words.
     pub tool: Option<&'static str>,
+}
+
+/// Names of a writer's ids, as the container's files tell them: its own claim.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Of the effective user.
+    pub user: Option<Vec<u8>>,
+    /// Of the real user.
+    pub real_user: Option<Vec<u8>>,
+    /// Of the effective group.
+    pub group: Option<Vec<u8>>,
 }
 
 /// The container that a writer is in.
@@ -151,6 +164,7 @@ impl Writer {
             real_uid: None,
             uid: None,
             gid: None,
+            names: Names::default(),
             capabilities: None,
             start: None,
             start_ticks: None,

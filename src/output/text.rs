@@ -5,12 +5,14 @@
 //! stands only where there is something to say.
 
 use crate::model::{
-    Action, Container, Detection, Entry, FileKind, FileView, Finding, Gap, Origin, Record, Writer,
+    Action, Container, Detection, Enrichment, Entry, FileKind, FileView, Finding, Gap, Origin,
+    Record, Writer,
 };
 use crate::output::escape::{escape, hex, quoted};
 use crate::output::time::{rfc3339, rfc3339_or_epoch};
 use crate::output::words::{
-    container_name, cross_boundary, entries, home_name, image, newest_first, risk, short_id, verb,
+    container_name, cross_boundary, entries, home_name, image, newest_first, program_facts, risk,
+    short_id, verb,
 };
 
 /// Longest name or argument list shown, in bytes.
@@ -31,6 +33,7 @@ pub fn render(record: &Record, colour: bool, into: &mut String) {
     match record {
         Record::Finding(finding) => page.finding(finding),
         Record::Gap(gap) => page.gap(gap),
+        Record::Enrichment(more) => page.enrichment(more),
     }
     page.out.push('\n');
 }
@@ -86,6 +89,23 @@ impl Page<'_> {
         }
         self.fact("detail", &escape(gap.detail.as_bytes(), 4 * NAME_CAP).shown);
         self.fact("remedy", gap.remedy);
+    }
+
+    fn enrichment(&mut self, more: &Enrichment) {
+        let place = place(&more.alert.container);
+        let line = format!(
+            "MORE   on the alert of {} in {place}",
+            rfc3339_or_epoch(more.alert.at)
+        );
+        self.line(BOLD, &rfc3339_or_epoch(more.at), &line);
+        let pid = more.pid.map_or(String::new(), |pid| format!("  pid {pid}"));
+        self.fact(
+            "writer",
+            &format!("{}{pid}", quoted(&more.executable, NAME_CAP)),
+        );
+        for (place, fact) in program_facts(&more.program).iter().enumerate() {
+            self.fact(if place == 0 { "program" } else { "" }, fact);
+        }
     }
 
     fn headline(&mut self, paint: &str, text: &str, finding: &Finding) {
@@ -251,7 +271,11 @@ fn who(writer: &Writer) -> String {
             .filter(|&vpid| Some(vpid) != writer.pid)
             .map(|vpid| format!("(inside: {vpid})")),
     );
-    facts.extend(writer.uid.map(|uid| format!("uid {uid}")));
+    let user = writer.names.user.as_deref();
+    let user = user.map_or(String::new(), |name| {
+        format!(" ({})", quoted(name, NAME_CAP))
+    });
+    facts.extend(writer.uid.map(|uid| format!("uid {uid}{user}")));
     facts.extend(
         writer
             .real_uid

@@ -4,10 +4,10 @@
 use std::fmt::Write as _;
 
 use crate::model::{
-    Action, ChangeType, Container, FileView, Finding, Gap, Home, Origin, PRELOAD_PATH, Record,
-    Writer,
+    Action, ChangeType, Container, Enrichment, FileView, Finding, Gap, Home, Origin, PRELOAD_PATH,
+    Program, Record, Writer,
 };
-use crate::output::escape::{escape, quoted};
+use crate::output::escape::{escape, hex, quoted};
 use crate::parse::preload::Entry;
 
 /// Word for a writer outside the container whose file it changed.
@@ -61,6 +61,7 @@ impl Level {
 pub fn level(record: &Record) -> Level {
     match record {
         Record::Gap(_) => Level::Error,
+        Record::Enrichment(_) => Level::Info,
         Record::Finding(finding) => match (
             finding.change.alert,
             finding.change.action,
@@ -151,6 +152,7 @@ pub fn sentence(record: &Record) -> String {
     match record {
         Record::Finding(finding) => finding_sentence(finding),
         Record::Gap(gap) => gap_sentence(gap),
+        Record::Enrichment(more) => enrichment_sentence(more),
     }
 }
 
@@ -292,4 +294,43 @@ fn gap_sentence(gap: &Gap) -> String {
         "ldwatch does not see everything{place}: {}: {detail}",
         gap.reason
     )
+}
+
+fn enrichment_sentence(more: &Enrichment) -> String {
+    let program = quoted(&more.executable, NAME_CAP);
+    let place = container(&more.alert.container);
+    format!(
+        "{program}, which changed {PRELOAD_PATH} in {place}, {}",
+        program_facts(&more.program).join(", ")
+    )
+}
+
+/// What is known of a program, each in a few words.
+#[must_use]
+pub fn program_facts(program: &Program) -> Vec<String> {
+    let layer = program.layer.map(|layer| match layer {
+        "image" => "came with the image".to_owned(),
+        "writable" => "lies in the writable layer".to_owned(),
+        "memfd" => "has never been a file".to_owned(),
+        "host" => "is a file of the host".to_owned(),
+        other => format!("lies on a {other}"),
+    });
+    let sha256 = program.sha256.as_ref().map(|sha256| {
+        let found = match program.found {
+            "path" => " (of the file that has its name now)",
+            _ => "",
+        };
+        format!("has sha256 {}{found}", hex(sha256))
+    });
+    let deleted = program.deleted == Some(true) && program.layer != Some("memfd");
+    let unread = program.unread.as_deref();
+    let unread =
+        unread.map(|why| format!("was not read: {}", escape(why.as_bytes(), NAME_CAP).shown));
+    let facts = [
+        layer,
+        deleted.then(|| "is deleted".to_owned()),
+        sha256,
+        unread,
+    ];
+    facts.into_iter().flatten().collect()
 }

@@ -15,8 +15,10 @@ mod known;
 mod place;
 mod telling;
 
+pub use place::key;
+
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
@@ -28,6 +30,7 @@ use crate::model::{Detection, FileKind, FileView, Record, RootfsId};
 use crate::sys::fanotify::mask;
 use crate::sys::limits::slim;
 use crate::watch::deliver::Delivery;
+use crate::watch::enricher::Enrich;
 use crate::watch::examiner::known::{Known, Memory};
 use crate::watch::jobs::{Acted, Job, Subject};
 use crate::watch::outpost::Outposts;
@@ -69,6 +72,10 @@ pub struct Examiner {
     held: HashMap<RootfsId, Held>,
     memory: Memory,
     outposts: Outposts,
+    /// Containers of which no names are known yet.
+    unnamed: VecDeque<RootfsId>,
+    /// Later facts about alerts are asked for here.
+    enrich: Option<Enrich>,
     /// The last delivery found no room.
     stuck: Cell<bool>,
 }
@@ -95,21 +102,35 @@ impl Examiner {
             held: HashMap::new(),
             memory: Memory::new(store),
             outposts: Outposts::default(),
+            unnamed: VecDeque::new(),
+            enrich: None,
             stuck: Cell::default(),
+        }
+    }
+
+    /// Has alerts looked into further once they are told.
+    #[must_use]
+    pub fn enriched(self, enrich: Enrich) -> Self {
+        Self {
+            enrich: Some(enrich),
+            ..self
         }
     }
 
     /// Works until the loop hangs up; what is held is told before the end.
     pub fn work(mut self, jobs: &Receiver<Job>) {
         loop {
-            let due = self.held.values().map(|held| held.until).min();
+            let due = match self.unnamed.is_empty() {
+                true => self.held.values().map(|held| held.until).min(),
+                false => Some(Instant::now()),
+            };
             let job = match due {
                 Some(due) => jobs.recv_deadline(due),
                 None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match job {
                 Ok(job) => self.job(job),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.learn_ahead(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             // An explanation that waits in the queue is as good as here.
@@ -289,7 +310,7 @@ impl Examiner {
     }
 
     /// What a look after an act means, against what was known before it.
-    fn judge(&mut self, subject: &Subject, acted: Acted, after: Option<FileView>) {
+    fn judge(&mut self, subject: &Subject, mut acted: Acted, after: Option<FileView>) {
         let known = self.known.entry(subject.id).or_default();
         // Equal to the last time stamp: this very act was looked at before its last
         // event was read.
@@ -312,11 +333,13 @@ impl Examiner {
             self.survey.ask(Ask::Again(subject.id));
         }
         let is_new = past.earlier || past.last == Last::Unseen;
+        if found.iter().any(|verdict| verdict.change.alert) {
+            self.name(subject, &mut acted);
+        }
         let views = (&past, after.as_ref());
         let records = self.records(subject, acted, found, views);
         if is_new || !records.is_empty() {
-            let count = records.len();
-            self.send(Delivery::Act { records, remember }, count);
+            self.tell(subject, records, remember);
         }
     }
 }

@@ -3,6 +3,7 @@
 mod acts;
 mod crew;
 pub mod deliver;
+pub mod enricher;
 pub mod examiner;
 pub mod jobs;
 pub mod ladder;

@@ -27,6 +27,9 @@ pub struct Counters {
     /// States of containers that could not be read or written.
     #[serde(default)]
     pub state_failures: u64,
+    /// Alerts whose writer's executable was not looked at, for want of room.
+    #[serde(default)]
+    pub enrichments_left_out: u64,
 }
 
 /// One container in the status.

@@ -1,18 +1,21 @@
 //! A finding: alert or lesser event.
 
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
 use crate::model::{Action, Detection, Finding, Writer};
-use crate::output::escape::hex;
+use crate::output::escape::{escape, hex};
 use crate::output::time::rfc3339_or_epoch;
 use crate::output::words::{CROSS_BOUNDARY, RUNTIME_TOOL, cross_boundary, risk};
 
 use super::object::{Object, Twins};
 use super::{Ecs, MODULE, container, file, ours, process, rule};
 
+/// Longest name of a user among those to pivot on, in bytes.
+const NAME_CAP: usize = 256;
 /// Severity of an alert: high.
 const HIGH: u8 = 73;
 /// Severity of an alert about attributes alone: medium.
@@ -172,7 +175,11 @@ fn related(finding: &Finding) -> Object<'static> {
         .flatten()
         .map(|id| id.to_string())
         .collect();
-    users.dedup();
+    let names = confirmed.map(|writer| [&writer.names.user, &writer.names.real_user]);
+    let names = names.into_iter().flatten().flatten();
+    users.extend(names.map(|name| escape(name, NAME_CAP).shown.into_owned()));
+    let mut seen = BTreeSet::new();
+    users.retain(|user| seen.insert(user.clone()));
     let views = [finding.file.as_ref(), finding.before.as_ref()];
     let contents = views
         .into_iter()

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::judge::origin::{Around, place};
 use crate::judge::restart::{Last, Past, Verdict};
-use crate::model::{ChangeType, Detection, FileView, Finding, Record};
+use crate::model::{ChangeType, Detection, FileView, Finding, Names, Origin, Record};
 use crate::watch::examiner::Examiner;
 use crate::watch::jobs::{Acted, Subject};
 
@@ -71,6 +71,10 @@ fn finding(
     let mut container = subject.container.clone();
     if let Some(writer) = &mut writer {
         place(writer, &mut container, around.clone());
+        // The container's names say nothing of others.
+        if writer.origin != Origin::Inside {
+            writer.names = Names::default();
+        }
     }
     let rootfs = subject.reach.host_path().map(Path::to_owned);
     let gone = verdict.past || verdict.change.kind == ChangeType::Deletion;

@@ -3,8 +3,9 @@
 
 use std::sync::{Arc, Weak};
 
+use crate::examine::accounts::Kind;
 use crate::judge::origin::Around;
-use crate::model::{Home, Writer};
+use crate::model::{Home, Names, Writer};
 use crate::parse::cgroup::member;
 use crate::reach::{ProcessKey, pinned, read_of};
 use crate::survey::processes::root_now;
@@ -18,7 +19,12 @@ impl Examiner {
     /// Notes a container as of its last sighting.
     pub(super) fn meet(&mut self, subject: &Arc<Subject>) {
         if let Some(known) = self.known.get_mut(&subject.id) {
+            let is_new = !Weak::ptr_eq(&known.subject, &Arc::downgrade(subject));
             known.subject = Arc::downgrade(subject);
+            // Without its init the container's user namespace is not known.
+            if is_new && subject.reach.init.is_some() && !self.unnamed.contains(&subject.id) {
+                self.unnamed.push_back(subject.id);
+            }
         }
     }
 
@@ -59,6 +65,39 @@ impl Examiner {
         around
     }
 
+    /// Names the writer's ids, as its container does. What was asked before is known;
+    /// it is asked anew once the container is seen anew.
+    pub(super) fn name(&mut self, subject: &Subject, acted: &mut Acted) {
+        let Some(writer) = acted.writer.as_mut() else {
+            return;
+        };
+        let known = self.known.entry(subject.id).or_default();
+        let users = [writer.uid, writer.real_uid];
+        known.learn(subject, Kind::User, users.into_iter().flatten());
+        known.learn(subject, Kind::Group, writer.gid.into_iter());
+        let name = |kind, id: Option<u32>| known.name(kind, id?).map(<[u8]>::to_vec);
+        writer.names = Names {
+            user: name(Kind::User, writer.uid),
+            real_user: name(Kind::User, writer.real_uid),
+            group: name(Kind::Group, writer.gid),
+        };
+    }
+
+    /// Learns the name that most writers have, while nothing else is to be done: an
+    /// alert then has it without being late.
+    pub(super) fn learn_ahead(&mut self) {
+        let Some(id) = self.unnamed.pop_front() else {
+            return;
+        };
+        if let Some(known) = self.known.get_mut(&id)
+            && let Some(subject) = known.subject.upgrade()
+        {
+            known.accounts.clear();
+            known.learn(&subject, Kind::User, [0].into_iter());
+            known.learn(&subject, Kind::Group, [0].into_iter());
+        }
+    }
+
     fn others(&self, subject: &Subject) -> impl Iterator<Item = Arc<Subject>> {
         let id = subject.id;
         let all = self.known.iter().filter(move |(other, _)| **other != id);
@@ -67,7 +106,7 @@ impl Examiner {
 }
 
 /// The process, named so that it can be found again; `None` when little is known of it.
-pub(super) fn key(writer: &Writer) -> Option<ProcessKey> {
+pub fn key(writer: &Writer) -> Option<ProcessKey> {
     Some(ProcessKey {
         pid: writer.pid?,
         start_ticks: writer.start_ticks?,
