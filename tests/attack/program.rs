@@ -10,6 +10,7 @@
 #![allow(clippy::print_stderr)]
 
 mod contain;
+mod disguise;
 mod execs;
 mod hand;
 mod mounts;
@@ -81,6 +82,9 @@ fn change(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<(
         return done;
     }
     if let Some(done) = odd::odd_act(verb, path, nonce, extra) {
+        return done;
+    }
+    if let Some(done) = disguise::act(verb, path, nonce, extra) {
         return done;
     }
     if let Some(done) = execs::act(verb, path, nonce, extra) {
