@@ -52,7 +52,8 @@ busybox_is_static() {
 }
 
 apt_installs() {
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >/dev/null
+  # Another one that installs is waited for.
+  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "$@" >/dev/null
 }
 
 # Whether a program is there, and of the kind that is needed.

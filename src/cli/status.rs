@@ -75,21 +75,8 @@ fn gap(container: &Covered) -> String {
 }
 
 fn counted(counters: Counters) -> String {
-    let Counters {
-        events,
-        triggers,
-        acts,
-        overflows,
-        broken_reads,
-        refused_marks,
-        records_dropped,
-        state_failures,
-    } = counters;
-    format!(
-        "events {events}  triggers {triggers}  acts {acts}  overflows {overflows}  \
-         broken reads {broken_reads}  refused marks {refused_marks}  records dropped {records_dropped}  \
-         state failures {state_failures}"
-    )
+    let words = |(name, count): (&str, u64)| format!("{} {count}", name.replace('_', " "));
+    counters.named().map(words).join("  ")
 }
 
 fn failed(path: PathBuf, source: io::Error) -> Error {

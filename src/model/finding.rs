@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::{Container, Coverage, FileView, Writer};
+use super::{Container, Coverage, FileView, Heartbeat, Writer};
 
 /// What happened, in the words of `event.action` (docs/ECS.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,4 +165,6 @@ pub enum Record {
     Finding(Box<Finding>),
     /// A loss of sight.
     Gap(Box<Gap>),
+    /// A sign of life.
+    Heartbeat(Box<Heartbeat>),
 }

@@ -121,6 +121,7 @@ fn message_id(record: &Record) -> u32 {
     match record {
         Record::Finding(_) => 1,
         Record::Gap(_) => 900,
+        Record::Heartbeat(_) => 800,
     }
 }
 

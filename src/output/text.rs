@@ -10,7 +10,7 @@ use crate::model::{
 use crate::output::escape::{escape, hex, quoted};
 use crate::output::time::{rfc3339, rfc3339_or_epoch};
 use crate::output::words::{
-    container_name, cross_boundary, entries, image, newest_first, risk, short_id, verb,
+    container_name, cross_boundary, entries, image, newest_first, risk, sentence, short_id, verb,
 };
 
 /// Longest name or argument list shown, in bytes.
@@ -31,6 +31,7 @@ pub fn render(record: &Record, colour: bool, into: &mut String) {
     match record {
         Record::Finding(finding) => page.finding(finding),
         Record::Gap(gap) => page.gap(gap),
+        Record::Heartbeat(beat) => page.line("", &rfc3339_or_epoch(beat.at), &sentence(record)),
     }
     page.out.push('\n');
 }

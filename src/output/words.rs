@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 
 use crate::model::{
-    Action, ChangeType, Container, FileView, Finding, Gap, Origin, PRELOAD_PATH, Record, Writer,
+    Action, ChangeType, Container, FileView, Finding, Gap, Heartbeat, Origin, PRELOAD_PATH, Record,
+    Writer,
 };
 use crate::output::escape::{escape, quoted};
 use crate::parse::preload::Entry;
@@ -29,7 +30,7 @@ pub enum Level {
     Warning = 4,
     /// Worth keeping: a deletion, an allowed change.
     Notice = 5,
-    /// State: present, touched.
+    /// State: present, touched, heartbeat.
     Info = 6,
 }
 
@@ -58,6 +59,7 @@ impl Level {
 pub fn level(record: &Record) -> Level {
     match record {
         Record::Gap(_) => Level::Error,
+        Record::Heartbeat(_) => Level::Info,
         Record::Finding(finding) => match (
             finding.change.alert,
             finding.change.action,
@@ -148,6 +150,7 @@ pub fn sentence(record: &Record) -> String {
     match record {
         Record::Finding(finding) => finding_sentence(finding),
         Record::Gap(gap) => gap_sentence(gap),
+        Record::Heartbeat(beat) => heartbeat_sentence(beat),
     }
 }
 
@@ -277,5 +280,27 @@ fn gap_sentence(gap: &Gap) -> String {
     format!(
         "ldwatch does not see everything{place}: {}: {detail}",
         gap.reason
+    )
+}
+
+fn heartbeat_sentence(beat: &Heartbeat) -> String {
+    let rungs: Vec<String> = beat
+        .rungs
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    let rungs = match rungs.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", rungs.join(", ")),
+    };
+    let lost = beat.counter("records_dropped") + beat.counter("records_lost");
+    format!(
+        "ldwatch watches {} containers{rungs}, {} with gaps; up {} s; told {} alerts and {} gaps, lost {lost} records",
+        beat.containers(),
+        beat.with_gaps,
+        beat.uptime,
+        beat.counter("alerts"),
+        beat.counter("gaps"),
     )
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ldwatch::model::{
     Action, Ancestor, Change, ChangeType, Container, Content, Coverage, Detection, FileKind,
-    FileView, Finding, Gap, Image, Origin, Pod, Record, Rung, Writer, WriterSource,
+    FileView, Finding, Gap, Heartbeat, Image, Origin, Pod, Record, Rung, Writer, WriterSource,
 };
 use ldwatch::output::host::{Host, Os};
 use ldwatch::parse::cgroup::{Member, Runtime};
@@ -226,7 +226,7 @@ pub fn every_kind() -> Vec<Record> {
     let events = events
         .into_iter()
         .map(|(kind, action)| of(kind, action, false, 21));
-    alerts.chain(events).chain([gap()]).collect()
+    alerts.chain(events).chain([gap(), heartbeat()]).collect()
 }
 
 pub fn gap() -> Record {
@@ -236,5 +236,20 @@ pub fn gap() -> Record {
         detail: "the kernel's queue of 16384 events was full".to_owned(),
         remedy: "Every container was looked at again; nothing needs to be done once.",
         container: Some(container()),
+    }))
+}
+
+pub fn heartbeat() -> Record {
+    Record::Heartbeat(Box::new(Heartbeat {
+        at: moment(6),
+        uptime: 3600,
+        rungs: vec![("named", 11), ("split", 1), ("plain", 0), ("none", 0)],
+        with_gaps: 1,
+        counters: vec![
+            ("events", 5000),
+            ("alerts", 2),
+            ("gaps", 1),
+            ("records_lost", 0),
+        ],
     }))
 }

@@ -10,6 +10,7 @@ mod container;
 mod file;
 mod finding;
 mod gap;
+mod heartbeat;
 mod machine;
 mod object;
 mod ours;
@@ -77,6 +78,7 @@ impl Ecs {
         match record {
             Record::Finding(finding) => self.finding(finding, now, &mut root),
             Record::Gap(gap) => self.gap(gap, now, &mut root),
+            Record::Heartbeat(beat) => self.heartbeat(beat, now, &mut root),
         }
         root.put("host", &self.host);
         root.put("agent", &self.agent);
@@ -141,6 +143,7 @@ fn record_time(record: &Record) -> SystemTime {
     match record {
         Record::Finding(finding) => finding.at,
         Record::Gap(gap) => gap.at,
+        Record::Heartbeat(beat) => beat.at,
     }
 }
 
