@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use ldwatch::config::{Config, keys, parse};
+use ldwatch::watch::status::Counters;
 
 fn text(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -70,6 +71,15 @@ fn each_exit_code_stands_in_the_man_page() {
             page.contains(&format!("\n**{code}**\n")),
             "{code} is missing"
         );
+    }
+}
+
+#[test]
+fn each_counter_stands_in_the_operators_page() {
+    let page = text("docs/ALERTS.md");
+    for (name, _) in Counters::default().named() {
+        let row = format!("\n| `{}` | ", name.replace('_', "-"));
+        assert!(page.contains(&row), "{name} has no row");
     }
 }
 
