@@ -15,7 +15,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use procfs::process::Process;
 
-use crate::parse::fstype::is_trusted;
+use crate::parse::fstype::{is_kernel, is_trusted};
 use crate::parse::mountinfo::{Mount, by_id, mounts};
 use crate::parse::stat::stat;
 use crate::sys::file::{is_mount_root, mount_ids, unique_mount_id};
@@ -232,12 +232,16 @@ impl Root {
         })
     }
 
-    /// Walks to `path` through whatever is mounted: it may never come back.
+    /// Walks to `path` through whatever is mounted: it may never come back. Not through
+    /// `/proc` and its like: what lies there is the walker's own.
     ///
     /// # Errors
     /// As `sys::walk::walk`.
     pub fn walk_anywhere(&self, path: &[u8]) -> io::Result<Walk> {
-        walk(self.fd.as_fd(), path, &mut |_| true)
+        walk(self.fd.as_fd(), path, &mut |mount| {
+            let table = read_table(&self.table).unwrap_or_default();
+            by_id(&table, mount).is_some_and(|found| !is_kernel(found.fstype))
+        })
     }
 
     /// An overlay of the container's own making, all of whose layers lie where this
