@@ -3,8 +3,10 @@
 //! and none has to be alive.
 
 pub mod file;
+mod guard;
 pub mod init;
 mod known;
+mod layers;
 pub mod mounts;
 pub mod processes;
 pub mod runtime;

@@ -15,7 +15,9 @@ use std::path::PathBuf;
 use crate::model::{Container, RootfsId};
 use crate::parse::fstype::is_trusted;
 use crate::reach::{ProcessKey, Reach, pinned, read_table};
+use crate::survey::guard::Guard;
 use crate::survey::known::{Known, host_mount, sighting, take_init};
+use crate::survey::layers::Layers;
 use crate::survey::mounts::{RootKey, RootMount, overlays, root};
 use crate::survey::processes::{Init, Inits};
 use crate::survey::runtime::{Owner, Readers};
@@ -43,6 +45,8 @@ pub struct Sighting {
     pub table: Option<Table>,
     /// What could not be looked at, in words.
     pub trouble: Vec<String>,
+    /// It is an overlay whose layers all answer: the programs in it may be opened.
+    pub layers_answer: bool,
 }
 
 /// The mount table of a container's namespace, held open, and the process that
@@ -78,6 +82,7 @@ pub struct Survey {
     host_ns: u64,
     host_root: RootKey,
     known: Vec<Known>,
+    guard: Guard,
     next: u64,
 }
 
@@ -96,6 +101,7 @@ impl Survey {
             host_ns,
             host_root: root(&table).map_or(nowhere, |root| root.key),
             known: Vec::new(),
+            guard: Guard::new(),
             next: 1,
         }
     }
@@ -111,7 +117,7 @@ impl Survey {
                         "{unreadable} lines of the mount table were not understood"
                     )));
                 }
-                self.host_mounts(found, tell);
+                self.host_mounts(found, &mut Layers::new(&table), tell);
             }
             Err(error) => tell(News::Blind(format!("/proc/self/mountinfo: {error}"))),
         }
@@ -141,15 +147,24 @@ impl Survey {
             .any(|known| known.reach.init.is_none() || known.container.id.is_none())
     }
 
-    fn host_mounts(&mut self, found: Vec<RootMount>, tell: &mut dyn FnMut(News)) {
+    fn host_mounts(
+        &mut self,
+        found: Vec<RootMount>,
+        layers: &mut Layers<'_>,
+        tell: &mut dyn FnMut(News),
+    ) {
         let mut by_root: HashMap<RootKey, RootMount> = HashMap::new();
         for overlay in found {
             // The first mount of a superblock is the runtime's; later ones are binds.
             by_root.entry(overlay.key.clone()).or_insert(overlay);
         }
+        let ended = self.guard.ended();
+        for known in self.known.iter_mut().filter(|one| ended.contains(&one.id)) {
+            (known.reach.host, known.guarded) = (None, false);
+        }
         self.drop_gone(&by_root, tell);
         for overlay in by_root.into_values() {
-            self.host_mount(overlay, tell);
+            self.host_mount(overlay, layers, tell);
         }
     }
 
@@ -166,6 +181,7 @@ impl Survey {
                 .init
                 .is_some_and(|init| pinned(init.key).is_ok());
             if !lives {
+                self.guard.forget(known.id);
                 tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
             }
             lives
@@ -175,12 +191,14 @@ impl Survey {
         }
     }
 
-    fn host_mount(&mut self, overlay: RootMount, tell: &mut dyn FnMut(News)) {
-        if let Some(index) = self
-            .known
-            .iter()
-            .position(|known| known.root == overlay.key)
-        {
+    fn host_mount(
+        &mut self,
+        overlay: RootMount,
+        layers: &mut Layers<'_>,
+        tell: &mut dyn FnMut(News),
+    ) {
+        let same = |known: &Known| known.root == overlay.key;
+        if let Some(index) = self.known.iter().position(same) {
             return self.seen_again(index, &overlay, tell);
         }
         let owner = self.readers.owner(&overlay.mountpoint);
@@ -193,8 +211,9 @@ impl Survey {
                 ..Container::default()
             },
         };
-        let known = Known {
+        let mut known = Known {
             id: self.fresh(),
+            layers_answer: layers.answer(&overlay),
             root: overlay.key.clone(),
             closed: None,
             reach: Reach {
@@ -205,7 +224,9 @@ impl Survey {
             upper: overlay.upper,
             container,
             untold,
+            guarded: false,
         };
+        known.guard(&mut self.guard);
         if !untold {
             sighting(&known, tell);
         }
@@ -220,12 +241,9 @@ impl Survey {
         if known.reach.host.is_none() {
             known.reach.host = host_mount(overlay);
         }
-        let told_apart = known
-            .reach
-            .host
-            .as_ref()
-            .is_some_and(|mount| mount.unique.is_some());
-        let mut changed = !told_apart;
+        // Guarded before it is walked: what replaces it meanwhile is told.
+        let mut changed = !known.is_told_apart();
+        known.guard(&mut self.guard);
         if known.container.id.is_none()
             && let Owner::Container(container) = self.readers.owner(&overlay.mountpoint)
             && *container != known.container
@@ -265,6 +283,7 @@ impl Survey {
         self.known.retain(|known| {
             let there = known.reach.host.is_some() || known.reach.init.is_some();
             if !there {
+                self.guard.forget(known.id);
                 tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
             }
             there
@@ -288,12 +307,15 @@ impl Survey {
                 init: None,
             },
             mount_ns: None,
+            // They are named in a namespace of the container's own making.
+            layers_answer: false,
             upper: init.root.upper.clone(),
             container: Container {
                 missing: vec!["id"],
                 ..Container::default()
             },
             untold: false,
+            guarded: false,
         };
         take_init(&mut known, Some(&init));
         sighting(&known, tell);
