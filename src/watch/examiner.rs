@@ -214,17 +214,7 @@ impl Examiner {
                 self.held.insert(held.subject.id, held);
                 return;
             }
-            // What changed while nobody looked is not laid to a later chmod.
-            let can_explain = acted.mask & CHANGING != 0 || !self.is_earlier(subject.id);
-            let explains = match held.acted.mask {
-                0 => can_explain,
-                // Where the kernel does not say who began it, whoever goes on with it did.
-                _ => {
-                    let (begun, goes_on) = (held.acted.pid(), acted.pid());
-                    begun == goes_on || begun.is_none() || goes_on.is_none()
-                }
-            };
-            if explains {
+            if self.explains(&held, &acted) {
                 // However often an act goes on: the first hold ends when it ends.
                 until = (held.acted.mask != 0).then_some(held.until);
                 acted.join(held.acted);
@@ -242,6 +232,18 @@ impl Examiner {
         } else {
             self.judge(&subject, acted, now);
         }
+    }
+
+    /// An act explains what is held: the act that it is part of, or a difference that
+    /// was seen before it.
+    fn explains(&self, held: &Held, acted: &Acted) -> bool {
+        if held.acted.mask == 0 {
+            // What changed while nobody looked is not laid to a later chmod.
+            return acted.mask & CHANGING != 0 || !self.is_earlier(held.subject.id);
+        }
+        // Where the kernel does not say who began it, whoever goes on with it did.
+        let (begun, goes_on) = (held.acted.pid(), acted.pid());
+        begun == goes_on || begun.is_none() || goes_on.is_none()
     }
 
     /// What is known is what an earlier run knew.
