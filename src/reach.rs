@@ -78,7 +78,11 @@ impl HostMount {
         })
     }
 
-    fn open(&self) -> io::Result<OwnedFd> {
+    /// Opens its root.
+    ///
+    /// # Errors
+    /// `NotFound` when another mount is there now.
+    pub fn open(&self) -> io::Result<OwnedFd> {
         let fd = open_dir(&self.path)?;
         if mount_id(fd.as_fd())? != self.id || unique_mount_id(fd.as_fd()) != self.unique {
             return Err(io::Error::new(

@@ -39,6 +39,45 @@ const CAPABILITIES: [(Capability, &str); 4] = [
 /// Rungs, best first.
 const RUNGS: [Rung; 3] = [Rung::Named, Rung::Split, Rung::Plain];
 
+/// What a rung gives: what is seen, whose writer is known, what is lost, what would
+/// give more.
+type Meaning = [(&'static str, &'static str); 4];
+
+fn meaning(rung: Rung) -> Meaning {
+    let (seen, writer, lost, better) = match rung {
+        Rung::Named => (
+            "every change of the name, by fanotify",
+            "of every change",
+            "nothing that another kernel would tell",
+            "nothing",
+        ),
+        Rung::Split => (
+            "every change of the name, by inotify",
+            "of writes, and of every change of the container's writable layer",
+            "who renames, links, cuts or changes attributes where a volume or tmpfs covers etc",
+            "Linux 6.6, whose overlay takes marks with names",
+        ),
+        Rung::Plain => (
+            "every change of the name, by inotify",
+            "of writes only",
+            "who renames, links, removes, cuts by truncate(2) or changes attributes",
+            "Linux 5.9, and writable layers on a filesystem with an id, give split; Linux 6.6 gives named",
+        ),
+        Rung::None => (
+            "what the sweep finds",
+            "of nothing",
+            "when it happened, and who it was",
+            "what is marked NO above",
+        ),
+    };
+    [
+        ("seen", seen),
+        ("writer", writer),
+        ("lost", lost),
+        ("better", better),
+    ]
+}
+
 /// One line of the answer.
 struct Answer {
     what: &'static str,
@@ -80,6 +119,7 @@ pub fn run(typed: &args::Options) -> Result<(), Error> {
             Rung::None
         }
     };
+    answers.push(watches());
     answers.push(btf());
     show(&answers, best, typed.json)?;
     group.map(drop).map_err(super::run::refused)
@@ -115,16 +155,17 @@ fn rung_answer(rung: Rung, outcome: &io::Result<Coverage>) -> Answer {
 
 /// What there is for naming the writer.
 fn processes(group: &io::Result<Group>) -> Vec<Answer> {
+    let names = Group::new(Reports::Names);
     let mut answers = vec![tried(
         "events with names (Linux 5.9)",
-        group.as_ref().map(|_| "available"),
+        names.as_ref().map(|_| "available"),
     )];
     if let Ok(group) = group {
         let works = group.has_pidfds();
         let detail = if works {
             "in events"
         } else {
-            "not in events: no writer can be confirmed"
+            "not in events: each writer is told as a hint"
         };
         answers.push(Answer {
             what: "pidfds in events (Linux 5.15)",
@@ -163,6 +204,30 @@ fn trail(sandbox: &Sandbox) -> Answer {
     let marked = open_dir(&sandbox.merged()).and_then(|root| probe(root.as_fd()));
     let what = "exec trail, for writers that are gone (Linux 5.0)";
     tried(what, marked.as_ref().map(|()| "available"))
+}
+
+/// Watches of inotify that a container takes on the lower rungs: root, etc and the file,
+/// by the host's way and by the container's own, and the end of its root.
+const WATCHES: u64 = 5;
+
+fn watches() -> Answer {
+    let limit = |name: &str| {
+        let text = fs::read_to_string(format!("/proc/sys/fs/inotify/{name}"));
+        text.ok().and_then(|text| text.trim().parse::<u64>().ok())
+    };
+    let (instances, watches) = (limit("max_user_instances"), limit("max_user_watches"));
+    let detail = match (instances, watches) {
+        (Some(instances), Some(watches)) => format!(
+            "{watches} watches, {instances} instances: room for {} containers on split or plain",
+            watches / WATCHES
+        ),
+        _ => "no limits are told: no inotify?".to_owned(),
+    };
+    Answer {
+        what: "inotify limits (sysctl fs.inotify)",
+        works: watches.is_some_and(|watches| watches >= WATCHES) && instances >= Some(2),
+        detail,
+    }
 }
 
 fn btf() -> Answer {
@@ -220,9 +285,13 @@ fn show(answers: &[Answer], best: Rung, as_json: bool) -> Result<(), Error> {
             .iter()
             .map(|answer| json!({"what": answer.what, "works": answer.works, "detail": answer.detail}))
             .collect();
+        let gives: serde_json::Map<_, _> = meaning(best)
+            .map(|(what, words)| (what.to_owned(), words.into()))
+            .into_iter()
+            .collect();
         return say(&format!(
             "{}\n",
-            json!({"rung": best.name(), "answers": all})
+            json!({"rung": rung, "gives": gives, "answers": all})
         ));
     }
     let mut text = String::new();
@@ -231,5 +300,8 @@ fn show(answers: &[Answer], best: Rung, as_json: bool) -> Result<(), Error> {
         text.push_str(&format!("{mark}  {:<52} {}\n", answer.what, answer.detail));
     }
     text.push_str(&format!("\nRung for overlay containers: {rung}\n"));
+    for (what, words) in meaning(best) {
+        text.push_str(&format!("  {what:<7} {words}\n"));
+    }
     say(&text)
 }

@@ -85,6 +85,7 @@ fn counted(counters: Counters) -> String {
         events,
         triggers,
         acts,
+        folded,
         overflows,
         broken_reads,
         refused_marks,
@@ -94,7 +95,7 @@ fn counted(counters: Counters) -> String {
         execs_lost,
     } = counters;
     format!(
-        "events {events}  triggers {triggers}  acts {acts}  overflows {overflows}  \
+        "events {events}  triggers {triggers}  acts {acts}  folded {folded}  overflows {overflows}  \
          broken reads {broken_reads}  refused marks {refused_marks}  records dropped {records_dropped}  \
          state failures {state_failures}  execs {execs}  execs lost {execs_lost}"
     )

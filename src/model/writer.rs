@@ -127,6 +127,8 @@ pub struct Writer {
     pub origin: Origin,
     /// The exec trail's word, where `/proc` did not name the executable.
     pub hint: Option<Hint>,
+    /// Of several writers that were folded into one look this is the last; who was first.
+    pub first: Option<Box<Writer>>,
 }
 
 impl Writer {
@@ -155,6 +157,7 @@ impl Writer {
             member: None,
             origin: Origin::Unknown,
             hint: None,
+            first: None,
         }
     }
 

@@ -318,7 +318,7 @@ fn noticed(finding: &Finding) -> String {
         risk(finding)
     );
     if finding.folded > 0 {
-        text.push_str(&format!("; {} more triggers folded in", finding.folded));
+        text.push_str(&format!("; {} more acts folded in", finding.folded));
     }
     if finding.repeat {
         text.push_str("; may have been told before");

@@ -3,6 +3,7 @@
 //! and none has to be alive.
 
 pub mod file;
+mod guard;
 pub mod init;
 mod known;
 mod layers;

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use crate::model::{Container, RootfsId};
 use crate::parse::fstype::is_trusted;
 use crate::reach::{ProcessKey, Reach, pinned, read_table};
+use crate::survey::guard::Guard;
 use crate::survey::known::{Known, host_mount, sighting, take_init};
 use crate::survey::layers::Layers;
 use crate::survey::mounts::{RootKey, RootMount, overlays, root};
@@ -81,6 +82,7 @@ pub struct Survey {
     host_ns: u64,
     host_root: RootKey,
     known: Vec<Known>,
+    guard: Guard,
     next: u64,
 }
 
@@ -99,6 +101,7 @@ impl Survey {
             host_ns,
             host_root: root(&table).map_or(nowhere, |root| root.key),
             known: Vec::new(),
+            guard: Guard::new(),
             next: 1,
         }
     }
@@ -155,6 +158,10 @@ impl Survey {
             // The first mount of a superblock is the runtime's; later ones are binds.
             by_root.entry(overlay.key.clone()).or_insert(overlay);
         }
+        let ended = self.guard.ended();
+        for known in self.known.iter_mut().filter(|one| ended.contains(&one.id)) {
+            (known.reach.host, known.guarded) = (None, false);
+        }
         self.drop_gone(&by_root, tell);
         for overlay in by_root.into_values() {
             self.host_mount(overlay, layers, tell);
@@ -174,6 +181,7 @@ impl Survey {
                 .init
                 .is_some_and(|init| pinned(init.key).is_ok());
             if !lives {
+                self.guard.forget(known.id);
                 tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
             }
             lives
@@ -203,7 +211,7 @@ impl Survey {
                 ..Container::default()
             },
         };
-        let known = Known {
+        let mut known = Known {
             id: self.fresh(),
             layers_answer: layers.answer(&overlay),
             root: overlay.key.clone(),
@@ -216,7 +224,9 @@ impl Survey {
             upper: overlay.upper,
             container,
             untold,
+            guarded: false,
         };
+        known.guard(&mut self.guard);
         if !untold {
             sighting(&known, tell);
         }
@@ -231,12 +241,9 @@ impl Survey {
         if known.reach.host.is_none() {
             known.reach.host = host_mount(overlay);
         }
-        let told_apart = known
-            .reach
-            .host
-            .as_ref()
-            .is_some_and(|mount| mount.unique.is_some());
-        let mut changed = !told_apart;
+        // Guarded before it is walked: what replaces it meanwhile is told.
+        let mut changed = !known.is_told_apart();
+        known.guard(&mut self.guard);
         if known.container.id.is_none()
             && let Owner::Container(container) = self.readers.owner(&overlay.mountpoint)
             && *container != known.container
@@ -276,6 +283,7 @@ impl Survey {
         self.known.retain(|known| {
             let there = known.reach.host.is_some() || known.reach.init.is_some();
             if !there {
+                self.guard.forget(known.id);
                 tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
             }
             there
@@ -307,6 +315,7 @@ impl Survey {
                 ..Container::default()
             },
             untold: false,
+            guarded: false,
         };
         take_init(&mut known, Some(&init));
         sighting(&known, tell);

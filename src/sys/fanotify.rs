@@ -200,6 +200,35 @@ impl Group {
         )
     }
 
+    /// Takes bits off the mark of any object held open.
+    ///
+    /// # Errors
+    /// As `unmark_dir`.
+    pub fn unmark_object(&self, object: BorrowedFd<'_>, mask: u64) -> io::Result<()> {
+        let path = format!("/proc/self/fd/{}", object.as_raw_fd());
+        fan::fanotify_mark(
+            self.fd.as_raw_fd(),
+            fan::FAN_MARK_REMOVE,
+            mask,
+            libc::AT_FDCWD,
+            path.as_str(),
+        )
+    }
+
+    /// Takes all marks on inodes off.
+    ///
+    /// # Errors
+    /// The errno of fanotify_mark(2).
+    pub fn flush(&self) -> io::Result<()> {
+        fan::fanotify_mark(
+            self.fd.as_raw_fd(),
+            fan::FAN_MARK_FLUSH,
+            0,
+            libc::AT_FDCWD,
+            ".",
+        )
+    }
+
     /// Reads what is queued, and owns every descriptor in it before anything is
     /// looked at. An empty queue is an empty batch.
     ///

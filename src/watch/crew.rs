@@ -6,14 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::{Sender, bounded};
-
 use crate::survey::runtime::Readers;
 use crate::survey::sight::Survey;
 use crate::sys::epoll::Wake;
 use crate::watch::deliver::{Deliverer, Outlet};
 use crate::watch::examiner::Examiner;
-use crate::watch::jobs::Job;
+use crate::watch::queue::Jobs;
 use crate::watch::run::Options;
 use crate::watch::state::Opened;
 use crate::watch::surveyor::Surveyor;
@@ -32,7 +30,7 @@ pub struct Crew {
     /// The examiner's thread.
     pub examiner: JoinHandle<()>,
     /// Work for it.
-    pub jobs: Sender<Job>,
+    pub jobs: Jobs,
     /// Records that were given up.
     pub dropped: Arc<AtomicU64>,
 }
@@ -55,7 +53,7 @@ impl Crew {
         let survey = Survey::new(readers, boot.mount_ns.unwrap_or(0));
         let surveyor = Surveyor::start(survey, Arc::clone(bell))?;
         let dropped = Arc::new(AtomicU64::new(0));
-        let (jobs, work) = bounded(JOBS);
+        let (jobs, work) = Jobs::new(JOBS);
         let examiner = Examiner::new(
             deliverer.queue.clone(),
             Arc::clone(&dropped),

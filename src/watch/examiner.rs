@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{RecvTimeoutError, Sender};
 
 use crate::judge::restart::{Last, verdicts};
 use crate::model::{Detection, FileKind, FileView, Record, RootfsId};
@@ -31,6 +31,7 @@ use crate::watch::examiner::finding::records;
 use crate::watch::examiner::known::{Known, Memory};
 use crate::watch::jobs::{Acted, Job, Subject};
 use crate::watch::outpost::Outposts;
+use crate::watch::queue::Desk;
 use crate::watch::state::store::Store;
 use crate::watch::surveyor::{Ask, Asker};
 
@@ -39,10 +40,11 @@ const HOLD: Duration = Duration::from_millis(100);
 /// How long a first look waits for the container's init: it names a container that
 /// no file names, and shows what a container that was here before mounts over the file.
 const HOLD_FOR_INIT: Duration = Duration::from_secs(2);
-/// How long a hold may outlast its time while jobs are waiting.
-const BEHIND: Duration = Duration::from_secs(1);
-/// Bits of an act that only writes.
-const WRITING: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE;
+/// How long a hold may outlast its time while jobs are waiting: what explains it may be
+/// among them, and what it tells was found late anyway.
+const BEHIND: Duration = Duration::from_secs(5);
+/// Bits of an act that writes, or removes and makes anew.
+const WRITING: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE | mask::DELETE;
 
 /// Bits of an act that can have changed what the file holds.
 const CHANGING: u64 =
@@ -100,14 +102,10 @@ impl Examiner {
     }
 
     /// Works until the loop hangs up; what is held is told before the end.
-    pub fn work(mut self, jobs: &Receiver<Job>) {
+    pub fn work(mut self, jobs: &Desk) {
         loop {
             let due = self.held.values().map(|held| held.until).min();
-            let job = match due {
-                Some(due) => jobs.recv_deadline(due),
-                None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match job {
+            match jobs.next(due) {
                 Ok(job) => self.job(job),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -121,8 +119,8 @@ impl Examiner {
 
     fn job(&mut self, job: Job) {
         match job {
-            Job::First(subject, at) => self.first(subject, at),
-            Job::Look(subject, acted) => self.acted(subject, *acted),
+            Job::First(subject, at, _) => self.first(subject, at),
+            Job::Look(subject, acted, _) => self.acted(subject, *acted),
             Job::Forget(id) => self.part(id),
         }
     }
@@ -200,7 +198,11 @@ impl Examiner {
             let can_explain = acted.mask & CHANGING != 0 || !self.is_earlier(subject.id);
             let explains = match held.acted.mask {
                 0 => can_explain,
-                _ => held.acted.pid() == acted.pid(),
+                // Where the kernel does not say who began it, whoever goes on with it did.
+                _ => {
+                    let (begun, goes_on) = (held.acted.pid(), acted.pid());
+                    begun == goes_on || begun.is_none() || goes_on.is_none()
+                }
             };
             if explains {
                 // However often an act goes on: the first hold ends when it ends.

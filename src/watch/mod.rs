@@ -1,8 +1,10 @@
 //! FLOOR 5: the product at work: the loop, the marks it keeps, the threads around it.
 
 mod acts;
+pub mod budget;
 mod crew;
 pub mod deliver;
+mod events;
 pub mod examiner;
 pub mod jobs;
 pub mod ladder;
@@ -11,7 +13,9 @@ pub mod losses;
 pub mod marks;
 mod news;
 pub mod outpost;
+pub mod owners;
 pub mod pace;
+pub mod queue;
 mod report;
 pub mod run;
 pub mod service;

@@ -16,6 +16,9 @@ pub struct Counters {
     pub triggers: u64,
     /// Acts handed to the examiner.
     pub acts: u64,
+    /// Acts folded into others: their containers were over their budget.
+    #[serde(default)]
+    pub folded: u64,
     /// Queue overflows.
     pub overflows: u64,
     /// Reads that failed or could not be understood.

@@ -29,8 +29,10 @@ use self::book::{Book, Program};
 const BATCH: usize = 64 * 24;
 /// How long it is read in one turn of the loop: file events come first.
 const TURN: Duration = Duration::from_millis(2);
-/// How long it is read before a writer is resolved by it.
-const DRAIN: Duration = Duration::from_millis(5);
+/// How long it is read before a writer is resolved by it. One that is not empty then is
+/// in a storm: for a while the next writers wait for one batch only.
+const DRAIN: Duration = Duration::from_millis(4);
+const STORM: Duration = Duration::from_millis(20);
 /// Bytes of a program's head: its program headers and the name of its loader.
 const HEAD: usize = 1024;
 /// Longest path kept.
@@ -39,9 +41,12 @@ const MAX_PATH: usize = 512;
 /// The trail of all marked root filesystems.
 #[derive(Debug)]
 pub struct Trail {
+    boot: Boot,
     group: Result<Group, String>,
     book: Book,
     own_pid: i32,
+    /// When a drain did not come to the end.
+    behind: Option<Instant>,
     /// Programs opened for execution, as far as they were read.
     pub execs: u64,
     /// Overflows of the queue, and reads that failed: records that are missing.
@@ -52,16 +57,18 @@ impl Trail {
     /// An empty trail. One that cannot be made, or is not wanted, says why when it is
     /// asked to mark.
     #[must_use]
-    pub fn new(wanted: bool) -> Self {
+    pub fn new(wanted: bool, boot: Boot) -> Self {
         let group = if wanted {
             Group::of_descriptors(BATCH).map_err(|error| format!("no group: {error}"))
         } else {
             Err("switched off".to_owned())
         };
         Self {
+            boot,
             group,
             book: Book::default(),
             own_pid: nix::unistd::getpid().as_raw(),
+            behind: None,
             execs: 0,
             lost: 0,
         }
@@ -90,9 +97,23 @@ impl Trail {
         self.read_for(TURN);
     }
 
-    fn read_for(&mut self, time: Duration) {
+    /// Whether it was read to its end.
+    fn read_for(&mut self, time: Duration) -> bool {
         let start = Instant::now();
-        while self.batch() && start.elapsed() < time {}
+        while self.batch() {
+            if start.elapsed() >= time {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn drain(&mut self) {
+        let storm = self.behind.is_some_and(|behind| behind.elapsed() < STORM);
+        let time = if storm { Duration::ZERO } else { DRAIN };
+        if !self.read_for(time) && !storm {
+            self.behind = Some(Instant::now());
+        }
     }
 
     /// Reads one batch; whether there may be more.
@@ -126,29 +147,29 @@ impl Trail {
     /// The process behind an event: from `/proc` while it is there, and where that does
     /// not name the executable, with the trail's hint.
     #[must_use]
-    pub fn writer(&mut self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
+    pub fn writer(&mut self, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
         let before = self.book.opened(pid);
-        let mut writer = writer(boot, pid, pidfd);
+        let mut writer = writer(&self.boot, pid, pidfd);
         if self.group.is_err() || pid <= 0 {
             return writer;
         }
-        self.read_for(DRAIN);
+        self.drain();
         if writer.executable.is_some() {
             // It executed one program, and about when it wrote, another: which of the
             // two wrote is not known.
             let more = before.is_some() && self.book.opened(pid) != before;
             writer.confirmed &= !more;
         } else {
-            self.complete(boot, &mut writer);
+            self.complete(&mut writer);
         }
         writer
     }
 
     /// Adds what the trail knows of a writer without an executable.
-    fn complete(&mut self, boot: &Boot, writer: &mut Writer) {
+    fn complete(&self, writer: &mut Writer) {
         let Some(pid) = writer.pid else { return };
         // An older record is of an earlier process with that pid.
-        let born = writer.start.map(|start| boot.ticks_at(start));
+        let born = writer.start.map(|start| self.boot.ticks_at(start));
         let own = self.book.last(pid, born.unwrap_or(0));
         writer.hint = match own {
             Some(program) => hint(program, writer.name.as_deref(), HintSource::ExecTrail),

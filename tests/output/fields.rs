@@ -305,3 +305,21 @@ fn write_samples() {
         .for_each(|record| ecs.render(record, moment(1), &mut bytes));
     std::fs::write(std::env::var_os("LDWATCH_SAMPLES").unwrap(), bytes).unwrap();
 }
+
+#[test]
+fn the_first_of_several_writers_is_named_and_nobody_is_confirmed() {
+    let several = value(&with(|finding| {
+        let last = finding.writer.as_mut().unwrap();
+        last.confirmed = false;
+        let first = ldwatch::model::Writer {
+            name: Some(b"sh".to_vec()),
+            ..ldwatch::model::Writer::unknown(Some(12))
+        };
+        last.first = Some(Box::new(first));
+    }));
+    assert_eq!(several["process"]["pid"], 4711);
+    assert_eq!(
+        several["ldwatch"]["writer"]["first"],
+        json!({"pid": 12, "name": "sh"})
+    );
+}

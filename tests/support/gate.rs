@@ -60,6 +60,12 @@ pub fn execs() -> (usize, usize) {
     (number("LDWATCH_EXECS", 4000), number("LDWATCH_EXECS", 500))
 }
 
+/// The full scale is asked for (`LDWATCH_FULL=1`): times are then held to the figures of
+/// the product's description, which want a machine with nothing else to do.
+pub fn full() -> bool {
+    env::var_os("LDWATCH_FULL").is_some_and(|value| value == "1")
+}
+
 fn number(variable: &str, otherwise: usize) -> usize {
     let text = env::var(variable).unwrap_or_default();
     text.parse().unwrap_or(otherwise)

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::model::{Container, Content, Coverage, FileView, Finding, Writer};
 use crate::output::escape::{base64, escape, hex};
 use crate::output::words::entries;
+use crate::parse::cgroup::Member;
 use crate::parse::preload::Entry;
 
 use super::object::{Object, Twins};
@@ -140,6 +141,18 @@ fn difference<'a>(object: &mut Object<'a>, finding: &'a Finding) {
     );
 }
 
+/// The container that a writer is in.
+fn place<'a>(member: &'a Member, twins: &mut Twins<'a>) -> Object<'a> {
+    let mut place = Object::default();
+    let mut text =
+        |key, value: &'a str| twins.text("ldwatch.writer.container", key, value.as_bytes());
+    place.put_some("id", member.id.as_deref().map(|id| text("id", id)));
+    place.put("runtime", member.runtime.name());
+    let pod_uid = member.pod_uid.as_deref();
+    place.put_some("pod_uid", pod_uid.map(|uid| text("pod_uid", uid)));
+    place
+}
+
 fn writer<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> {
     let mut object = Object::default();
     object.put("source", writer.source.name());
@@ -147,19 +160,7 @@ fn writer<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> {
     object.put("origin", writer.origin.name());
     object.put("args_truncated", writer.args_truncated);
     if let Some(member) = &writer.member {
-        let mut place = Object::default();
-        let id = member.id.as_deref();
-        place.put_some(
-            "id",
-            id.map(|id| twins.text("ldwatch.writer.container", "id", id.as_bytes())),
-        );
-        place.put("runtime", member.runtime.name());
-        let pod_uid = member.pod_uid.as_deref();
-        place.put_some(
-            "pod_uid",
-            pod_uid.map(|uid| twins.text("ldwatch.writer.container", "pod_uid", uid.as_bytes())),
-        );
-        object.nest("container", place);
+        object.nest("container", place(member, twins));
     }
     let lineage = if writer.confirmed {
         "ancestors"
@@ -173,5 +174,11 @@ fn writer<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> {
         .collect();
     object.list(lineage, parents);
     object.nest("hint", process::hint(writer, twins));
+    if let Some(first) = &writer.first {
+        object.nest(
+            "first",
+            process::briefly(first, "ldwatch.writer.first", twins),
+        );
+    }
     object
 }

@@ -90,6 +90,20 @@ pub(super) fn hint<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> 
     object
 }
 
+/// What names a writer, whatever it is worth: pid, name, executable.
+pub(super) fn briefly<'a>(writer: &'a Writer, at: &str, twins: &mut Twins<'a>) -> Object<'a> {
+    let mut object = Object::default();
+    object.put_some("pid", writer.pid);
+    let name = writer.name.as_deref();
+    object.put_some("name", name.map(|name| twins.text(at, "name", name)));
+    let executable = writer.executable.as_deref();
+    object.put_some(
+        "executable",
+        executable.map(|path| twins.text(at, "executable", path)),
+    );
+    object
+}
+
 fn facts<'a>(object: &mut Object<'a>, at: &str, writer: &'a Writer, twins: &mut Twins<'a>) {
     let program = Program {
         name: writer.name.as_deref(),
