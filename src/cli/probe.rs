@@ -188,24 +188,6 @@ fn processes(group: &io::Result<Group>) -> Vec<Answer> {
     answers
 }
 
-/// Whether the container of a reaped writer can be told.
-fn cgroup(own: Option<OwnedFd>) -> Answer {
-    let works = own.is_some_and(|own| pidfd::cgroup(own.as_fd()).is_some());
-    let detail = if works { "available" } else { "not told" };
-    Answer {
-        what: "cgroup of a writer that is gone (Linux 6.15)",
-        works,
-        detail: detail.to_owned(),
-    }
-}
-
-/// Whether executed programs can be followed, tried on the throw-away overlay.
-fn trail(sandbox: &Sandbox) -> Answer {
-    let marked = open_dir(&sandbox.merged()).and_then(|root| probe(root.as_fd()));
-    let what = "exec trail, for writers that are gone (Linux 5.0)";
-    tried(what, marked.as_ref().map(|()| "available"))
-}
-
 /// Watches of inotify that a container takes on the lower rungs: root, etc and the file,
 /// by the host's way and by the container's own, and the end of its root.
 const WATCHES: u64 = 5;
@@ -228,6 +210,24 @@ fn watches() -> Answer {
         works: watches.is_some_and(|watches| watches >= WATCHES) && instances >= Some(2),
         detail,
     }
+}
+
+/// Whether the container of a reaped writer can be told.
+fn cgroup(own: Option<OwnedFd>) -> Answer {
+    let works = own.is_some_and(|own| pidfd::cgroup(own.as_fd()).is_some());
+    let detail = if works { "available" } else { "not told" };
+    Answer {
+        what: "cgroup of a writer that is gone (Linux 6.15)",
+        works,
+        detail: detail.to_owned(),
+    }
+}
+
+/// Whether executed programs can be followed, tried on the throw-away overlay.
+fn trail(sandbox: &Sandbox) -> Answer {
+    let marked = open_dir(&sandbox.merged()).and_then(|root| probe(root.as_fd()));
+    let what = "exec trail, for writers that are gone (Linux 5.0)";
+    tried(what, marked.as_ref().map(|()| "available"))
 }
 
 fn btf() -> Answer {

@@ -55,6 +55,8 @@ pub struct Options {
     pub settle: Duration,
     /// How often everything is looked at; `None`: never.
     pub sweep: Option<Duration>,
+    /// How often a sign of life is told; `None`: never.
+    pub heartbeat: Option<Duration>,
     /// Run under `SCHED_FIFO` when allowed.
     pub realtime: bool,
     /// Keep a trail of the programs that containers execute.
@@ -90,10 +92,12 @@ pub struct Watch {
     pub(super) deliverer: Deliverer,
     pub(super) counters: Counters,
     pub(super) dropped: Arc<AtomicU64>,
+    pub(super) left_out: Arc<AtomicU64>,
     pub(super) started: Instant,
     pub(super) pace: Pace,
     pub(super) ready: bool,
     pub(super) status_due: Option<Instant>,
+    pub(super) beat_due: Option<Instant>,
     /// The service manager; nobody, unless the verb says otherwise.
     pub service: Service,
     pub(super) jobs: Jobs,
@@ -136,6 +140,7 @@ impl Watch {
             examiner,
             jobs,
             dropped,
+            left_out,
         } = Crew::start(&options, outlet, &boot, &bell)?;
         let trail = Trail::new(options.exec_trail, boot);
         if let Some(queue) = trail.queue() {
@@ -144,6 +149,7 @@ impl Watch {
         let now = Instant::now();
         Ok(Self {
             next_sweep: options.sweep.map(|sweep| now + sweep),
+            beat_due: options.heartbeat.map(|_| now),
             pace: Pace::new(options.realtime, now),
             options,
             waiter,
@@ -154,6 +160,7 @@ impl Watch {
             deliverer,
             counters: Counters::default(),
             dropped,
+            left_out,
             started: now,
             ready: false,
             status_due: None,
@@ -237,6 +244,7 @@ impl Watch {
             // Not written before the first survey is over: waiting for it would spin.
             self.status_due.filter(|_| self.ready),
             self.service.due(),
+            self.beat_alone(),
             self.next_rested(),
         ]
         .into_iter()
@@ -258,6 +266,7 @@ impl Watch {
             match word {
                 Word::Reloaded(options) => {
                     self.next_sweep = options.sweep.map(|sweep| Instant::now() + sweep);
+                    self.beat_due = options.heartbeat.map(|_| Instant::now());
                     self.options = options;
                 }
                 Word::ReaderGone(why) => return Some(Ended::ReaderGone(why)),
