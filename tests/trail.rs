@@ -106,7 +106,11 @@ fn write_again(watcher: &Watcher, hand: &mut Hand, count: usize) -> usize {
             .claim("one of many", |seen| carries(&seen.value, &own))
             .unwrap();
     }
-    watcher.forget_claiming(|seen| is_alert(&seen.value) && carries(&seen.value, &tag()))
+    let told =
+        watcher.forget_claiming(|seen| is_alert(&seen.value) && carries(&seen.value, &tag()));
+    // On a busy machine a file that was opened and not written yet is told, too.
+    watcher.pass_over();
+    told
 }
 
 /// The queue of the trail is full: names are lost, and counted, and nothing else is.
@@ -122,27 +126,16 @@ fn a_storm_of_programs_costs_names_and_no_change() {
     };
     let mut watcher = Watcher::start("sweep = \"off\"\n");
     watcher.mine(&container.id);
-    let queue = fs::read_to_string("/proc/sys/fs/fanotify/max_queued_events").unwrap_or_default();
-    let queue: usize = queue.trim().parse().unwrap_or(16_384);
     let held = Stopped::stop(watcher.pid());
-    let storm: Vec<Child> = (0..2)
-        .map(|_| executing(&container, queue / 2 + 500))
-        .collect();
-    for mut child in storm {
-        assert!(child.wait().unwrap().success());
-    }
+    overflow(&container);
     let own = nonce();
     assert_eq!(container.attack(&["create", PRELOAD, &own]), Outcome::Done);
     drop(held);
     let seen = watcher
         .claim("the write in the storm", |seen| carries(&seen.value, &own))
         .unwrap();
-    assert_eq!(
-        text(&seen.value, "ldwatch.detection"),
-        "event",
-        "{}",
-        seen.raw
-    );
+    let detection = text(&seen.value, "ldwatch.detection");
+    assert_eq!(detection, "event", "{}", seen.raw);
     assert_eq!(text(&seen.value, "container.id"), container.id);
     // A container that comes has the status written.
     let another = image.start();
@@ -157,6 +150,17 @@ fn a_storm_of_programs_costs_names_and_no_change() {
         .claim("a write after it", |seen| carries(&seen.value, &own))
         .unwrap();
     watcher.stop();
+}
+
+/// More programs than the queue has room for.
+fn overflow(container: &Overlay) {
+    let queue = fs::read_to_string("/proc/sys/fs/fanotify/max_queued_events").unwrap_or_default();
+    let queue: usize = queue.trim().parse().unwrap_or(16_384);
+    let begin = || executing(container, queue / 2 + 500);
+    let storm: Vec<Child> = (0..2).map(|_| begin()).collect();
+    for mut child in storm {
+        assert!(child.wait().unwrap().success());
+    }
 }
 
 /// A process that is stopped, and goes on with the end of this value.

@@ -21,11 +21,9 @@ use crate::who::trail::Trail;
 pub fn survey(config: &Config) -> Result<Vec<Subject>, Error> {
     let waiter = Waiter::new().map_err(failed)?;
     let mut marks = Marks::new(0, config.rung.forced()).map_err(super::run::refused)?;
-    let boot = Boot::read();
-    let host_ns = boot.mount_ns.unwrap_or(0);
-    let trail = Trail::new(config.exec_trail, boot);
+    let trail = Trail::new(config.exec_trail);
     let readers = Readers::new("/".as_ref()).with_state_roots(&config.runtimes.state_roots);
-    let mut survey = Survey::new(readers, host_ns);
+    let mut survey = Survey::new(readers, Boot::read().mount_ns.unwrap_or(0));
     let mut sightings: Vec<Sighting> = Vec::new();
     let mut blind = None;
     survey.pass(&mut |news| match news {

@@ -106,6 +106,7 @@ pub struct Watch {
     _mounts: File,
     stop: Arrivals,
     reload: Arrivals,
+    pub(super) boot: Boot,
     pub(super) acting: Vec<RootfsId>,
     pub(super) owing: bool,
     /// Jobs that are never folded and found no room yet.
@@ -134,6 +135,10 @@ impl Watch {
         waiter.add(&reload, Interest::Readable, RELOAD)?;
         waiter.add(&mounts, Interest::Priority, MOUNTS)?;
         waiter.add(&*bell, Interest::Readable, BELL)?;
+        let trail = Trail::new(options.exec_trail);
+        if let Some(queue) = trail.queue() {
+            waiter.add(queue, Interest::Readable, TRAIL)?;
+        }
         let Crew {
             surveyor,
             deliverer,
@@ -142,10 +147,6 @@ impl Watch {
             dropped,
             left_out,
         } = Crew::start(&options, outlet, &boot, &bell)?;
-        let trail = Trail::new(options.exec_trail, boot);
-        if let Some(queue) = trail.queue() {
-            waiter.add(queue, Interest::Readable, TRAIL)?;
-        }
         let now = Instant::now();
         Ok(Self {
             next_sweep: options.sweep.map(|sweep| now + sweep),
@@ -171,6 +172,7 @@ impl Watch {
             _mounts: mounts,
             stop,
             reload,
+            boot,
             acting: Vec::new(),
             owing: false,
             late: VecDeque::new(),

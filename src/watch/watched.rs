@@ -204,7 +204,6 @@ impl Watched {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::who::process::Boot;
     use std::time::SystemTime;
 
     use crate::model::{Container, Coverage, Detection, RootfsId, Rung, Writer};

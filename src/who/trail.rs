@@ -41,7 +41,6 @@ const MAX_PATH: usize = 512;
 /// The trail of all marked root filesystems.
 #[derive(Debug)]
 pub struct Trail {
-    boot: Boot,
     group: Result<Group, String>,
     book: Book,
     own_pid: i32,
@@ -57,14 +56,13 @@ impl Trail {
     /// An empty trail. One that cannot be made, or is not wanted, says why when it is
     /// asked to mark.
     #[must_use]
-    pub fn new(wanted: bool, boot: Boot) -> Self {
+    pub fn new(wanted: bool) -> Self {
         let group = if wanted {
             Group::of_descriptors(BATCH).map_err(|error| format!("no group: {error}"))
         } else {
             Err("switched off".to_owned())
         };
         Self {
-            boot,
             group,
             book: Book::default(),
             own_pid: nix::unistd::getpid().as_raw(),
@@ -147,9 +145,9 @@ impl Trail {
     /// The process behind an event: from `/proc` while it is there, and where that does
     /// not name the executable, with the trail's hint.
     #[must_use]
-    pub fn writer(&mut self, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
+    pub fn writer(&mut self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
         let before = self.book.opened(pid);
-        let mut writer = writer(&self.boot, pid, pidfd);
+        let mut writer = writer(boot, pid, pidfd);
         if self.group.is_err() || pid <= 0 {
             return writer;
         }
@@ -160,16 +158,16 @@ impl Trail {
             let more = before.is_some() && self.book.opened(pid) != before;
             writer.confirmed &= !more;
         } else {
-            self.complete(&mut writer);
+            self.complete(boot, &mut writer);
         }
         writer
     }
 
     /// Adds what the trail knows of a writer without an executable.
-    fn complete(&self, writer: &mut Writer) {
+    fn complete(&mut self, boot: &Boot, writer: &mut Writer) {
         let Some(pid) = writer.pid else { return };
         // An older record is of an earlier process with that pid.
-        let born = writer.start.map(|start| self.boot.ticks_at(start));
+        let born = writer.start.map(|start| boot.ticks_at(start));
         let own = self.book.last(pid, born.unwrap_or(0));
         writer.hint = match own {
             Some(program) => hint(program, writer.name.as_deref(), HintSource::ExecTrail),
