@@ -3,6 +3,7 @@
 //! and none has to be alive.
 
 pub mod file;
+pub mod groups;
 pub mod init;
 mod known;
 pub mod mounts;
@@ -10,6 +11,7 @@ pub mod processes;
 pub mod runtime;
 pub mod sight;
 pub mod spots;
+mod strangers;
 pub mod whois;
 
 pub use self::runtime::{Owner, Readers, owner};

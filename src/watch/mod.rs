@@ -7,6 +7,7 @@ pub mod examiner;
 pub mod jobs;
 pub mod ladder;
 pub mod lane;
+mod lookout;
 pub mod losses;
 pub mod marks;
 mod news;

@@ -292,7 +292,7 @@ impl Watch {
         }
         if self.next_sweep.is_some_and(|due| due <= now) {
             self.next_sweep = self.options.sweep.map(|sweep| now + sweep);
-            self.surveyor.ask(Ask::Pass);
+            self.surveyor.ask(Ask::Sweep);
             self.look_at_all(Detection::Sweep);
             self.status_due.get_or_insert(now);
         }

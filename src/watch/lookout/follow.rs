@@ -1,0 +1,169 @@
+//! The mount tables of namespaces that are no known container's: those that are new, and
+//! those in which containers are mounted before they run.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::{ASKED, Lookout};
+use crate::survey::sight::{News, Survey, Table, table};
+use crate::sys::epoll::Interest;
+
+/// Tokens from here on are namespaces' tables, and their processes.
+const TABLES: u64 = 1 << 32;
+const INITS: u64 = 1 << 33;
+/// Between two readings of one table: doubling from the first to the last.
+const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(1));
+/// What was quiet for this long starts with the shortest pause again.
+const QUIET: Duration = Duration::from_secs(2);
+/// How long a namespace may be coming up: its pause stays short.
+const COMING_UP: Duration = Duration::from_secs(2);
+const COMING_UP_REST: Duration = Duration::from_millis(3);
+/// A table is read for no more than this part of the time.
+const PART: u32 = 8;
+/// Namespaces whose tables are held open.
+const FOLLOWED: usize = 512;
+
+/// A namespace whose table is waited for.
+#[derive(Debug)]
+pub struct Followed {
+    table: Table,
+    since: Instant,
+    last: Instant,
+    pause: Duration,
+    moved: bool,
+    ended: bool,
+    /// Not waited for until then.
+    pub resting: Option<Instant>,
+    /// The cgroup that led to it.
+    group: Option<PathBuf>,
+}
+
+impl Lookout {
+    /// A token of `follow` came up.
+    pub(super) fn table_moved(&mut self, token: u64) {
+        let ended = token >= INITS;
+        let namespace = token - if ended { INITS } else { TABLES };
+        if let Some(followed) = self.followed.get_mut(&namespace) {
+            followed.moved |= !ended;
+            followed.ended |= ended;
+        }
+    }
+
+    /// Reads the tables that moved and have rested.
+    pub(super) fn tables(&mut self, now: Instant, survey: &mut Survey, tell: &mut dyn FnMut(News)) {
+        let mut ended = Vec::new();
+        for (&namespace, followed) in &mut self.followed {
+            if followed.ended {
+                ended.push(namespace);
+                continue;
+            }
+            if followed.resting.is_some_and(|until| until <= now) {
+                followed.resting = None;
+                let _ = self.waiter.add(
+                    &followed.table.mounts,
+                    Interest::Priority,
+                    TABLES + namespace,
+                );
+            }
+            if std::mem::take(&mut followed.moved) {
+                let _ = self.waiter.remove(&followed.table.mounts);
+                let began = Instant::now();
+                survey.table(namespace, tell);
+                followed.rest(began);
+            }
+        }
+        for namespace in ended {
+            let group = self.drop_table(namespace);
+            match group {
+                // The first process of a start is not the one that stays.
+                Some(group) if self.young.len() < super::YOUNG => {
+                    self.young.insert(group, (now, ASKED.0));
+                }
+                _ => self.start_passes(now),
+            }
+        }
+    }
+
+    /// Follows the namespaces that the survey wants, and no others.
+    pub(super) fn follow(&mut self, survey: &Survey) {
+        let wanted = survey.to_follow();
+        let gone: Vec<u64> = self
+            .followed
+            .iter()
+            .filter(|(namespace, followed)| {
+                !followed.ended
+                    && !wanted
+                        .iter()
+                        .any(|(n, key)| n == *namespace && followed.table.init == *key)
+            })
+            .map(|(namespace, _)| *namespace)
+            .collect();
+        for namespace in gone {
+            self.drop_table(namespace);
+        }
+        for (namespace, key) in wanted {
+            if self.followed.contains_key(&namespace) || self.followed.len() >= FOLLOWED {
+                continue;
+            }
+            let Some(table) = table(key) else { continue };
+            let waited = self
+                .waiter
+                .add(&table.mounts, Interest::Priority, TABLES + namespace)
+                .and_then(|()| {
+                    self.waiter
+                        .add(&table.pidfd, Interest::Readable, INITS + namespace)
+                });
+            if waited.is_ok() {
+                self.followed.insert(namespace, Followed::new(table));
+            }
+        }
+    }
+
+    /// Notes which cgroup led to a namespace.
+    pub(super) fn led_to(&mut self, namespace: u64, group: PathBuf) {
+        if let Some(followed) = self.followed.get_mut(&namespace) {
+            followed.group = Some(group);
+        }
+    }
+
+    fn drop_table(&mut self, namespace: u64) -> Option<PathBuf> {
+        let followed = self.followed.remove(&namespace)?;
+        let _ = self.waiter.remove(&followed.table.mounts);
+        let _ = self.waiter.remove(&followed.table.pidfd);
+        followed.group
+    }
+}
+
+impl Followed {
+    /// What moved before the table was opened has to be read, too.
+    fn new(table: Table) -> Self {
+        let now = Instant::now();
+        Self {
+            table,
+            since: now,
+            last: now,
+            pause: REST.0,
+            moved: true,
+            ended: false,
+            resting: Some(now),
+            group: None,
+        }
+    }
+
+    /// It was read, from `began` until now.
+    fn rest(&mut self, began: Instant) {
+        let now = Instant::now();
+        let quiet = began.saturating_duration_since(self.last) > QUIET;
+        self.pause = if quiet {
+            REST.0
+        } else {
+            (self.pause * 2).min(REST.1)
+        };
+        if now.saturating_duration_since(self.since) < COMING_UP {
+            self.pause = self.pause.min(COMING_UP_REST);
+        }
+        self.last = now;
+        let cost = now.saturating_duration_since(began);
+        self.resting = Some(now + self.pause.max(cost * PART));
+    }
+}
