@@ -5,6 +5,7 @@
 //! nothing. The same superblock mounted twice is one root filesystem. The host's
 //! own root is none.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -52,12 +53,17 @@ pub fn overlays(table: &[u8]) -> (Vec<RootMount>, usize) {
 /// Most overlays that are looked at in a namespace of somebody else's making.
 const INNER: usize = 256;
 
-/// The overlays mounted whole elsewhere than on `/` in the table of any namespace.
+/// The overlays mounted whole elsewhere than on `/` in the table of any namespace, but
+/// for those of the given devices, which the host mounts.
 #[must_use]
-pub fn inner(table: &[u8]) -> Vec<RootMount> {
-    let (mut found, _) = overlays(table);
-    found.truncate(INNER);
-    found
+pub fn inner(table: &[u8], hosts: &HashSet<(u32, u32)>) -> Vec<RootMount> {
+    let (all, _) = mounts(table);
+    all.iter()
+        .filter(|mount| mount.is_overlay() && &*mount.root == b"/" && &*mount.mountpoint != b"/")
+        .filter(|mount| !hosts.contains(&mount.device))
+        .take(INNER)
+        .map(root_mount)
+        .collect()
 }
 
 /// The path on the host of a directory of a filesystem, by the host's table: by the

@@ -4,7 +4,7 @@
 //! A process that unshared its namespace inside a container has the same root
 //! and a later start, so it never stands in for the init.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -55,6 +55,8 @@ pub struct Inits {
     known: HashMap<u64, Read>,
     /// Overlays in tables that were read since they were last asked for.
     inner: Vec<Inner>,
+    /// Devices of the overlays that the host mounts: a namespace may show all of them.
+    pub hosts: HashSet<(u32, u32)>,
 }
 
 /// The overlays in the table of one namespace, elsewhere than on its root.
@@ -151,7 +153,7 @@ impl Inits {
 
     /// Reads a table.
     fn read(&mut self, proc_root: &Path, namespace: u64, key: ProcessKey) -> Option<()> {
-        let (init, overlays) = read_init(proc_root, namespace, key)?;
+        let (init, overlays) = read_init(proc_root, namespace, key, &self.hosts)?;
         let last = Instant::now();
         let first = self.known.get(&namespace).map_or(last, |read| read.first);
         self.inner.push(Inner {
@@ -208,7 +210,12 @@ pub fn root_of(pid: i32, pidfd: &OwnedFd) -> Option<RootKey> {
     pidfd::exists(pidfd.as_fd()).then_some(key)
 }
 
-fn read_init(proc_root: &Path, namespace: u64, key: ProcessKey) -> Option<(Init, Vec<RootMount>)> {
+fn read_init(
+    proc_root: &Path,
+    namespace: u64,
+    key: ProcessKey,
+    hosts: &HashSet<(u32, u32)>,
+) -> Option<(Init, Vec<RootMount>)> {
     let home = proc_root.join(key.pid.to_string());
     let table = read_table(&home.join("mountinfo")).ok()?;
     let root = root(&table)?;
@@ -223,7 +230,7 @@ fn read_init(proc_root: &Path, namespace: u64, key: ProcessKey) -> Option<(Init,
         contained,
         own_users: users(&home) != users(&proc_root.join("self")),
     };
-    Some((init, inner(&table)))
+    Some((init, inner(&table, hosts)))
 }
 
 #[cfg(test)]

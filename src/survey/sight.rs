@@ -148,6 +148,7 @@ impl Survey {
     }
 
     fn host_mounts(&mut self, found: Vec<RootMount>, tell: &mut dyn FnMut(News)) {
+        self.inits.hosts = found.iter().map(|overlay| overlay.key.device).collect();
         let mut by_root: HashMap<RootKey, RootMount> = HashMap::new();
         for overlay in found {
             // The first mount of a superblock is the runtime's; later ones are binds.

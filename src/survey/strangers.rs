@@ -112,7 +112,12 @@ impl Survey {
     }
 
     fn inner_mount(&mut self, init: &Init, overlay: &RootMount, tell: &mut dyn FnMut(News)) {
-        if self.known.iter().any(|known| known.root == overlay.key) {
+        let known = self
+            .known
+            .iter_mut()
+            .find(|known| known.root == overlay.key);
+        if let Some(known) = known {
+            mounted_again(known, init.key, overlay, tell);
             return;
         }
         let owner = match overlay.mountpoint.parent() {
@@ -184,6 +189,32 @@ impl Survey {
         sighting(&known, tell);
         self.known.push(known);
     }
+}
+
+/// A root filesystem in the book. The same path, device and mount id may be those of a
+/// later mount, on which nothing is marked: the unique mount id tells, where there is one.
+fn mounted_again(
+    known: &mut Known,
+    key: ProcessKey,
+    overlay: &RootMount,
+    tell: &mut dyn FnMut(News),
+) {
+    if known
+        .reach
+        .host
+        .as_ref()
+        .is_some_and(|mount| mount.within != Some(key))
+    {
+        return;
+    }
+    let now = HostMount::find_within(key, &overlay.mountpoint, overlay.mount);
+    let told_apart = now.as_ref().is_some_and(|mount| mount.unique.is_some());
+    if now.is_none() || (told_apart && now == known.reach.host) {
+        return;
+    }
+    known.reach.host = now;
+    known.reach.init = known.reach.init.filter(|init| pinned(init.key).is_ok());
+    sighting(known, tell);
 }
 
 /// The writable layer, as the mounter named it. A user may name any path.

@@ -12,13 +12,14 @@ use crate::sys::epoll::Interest;
 const TABLES: u64 = 1 << 32;
 const INITS: u64 = 1 << 33;
 /// Between two readings of one table: doubling from the first to the last.
-const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(1));
+const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 /// What was quiet for this long starts with the shortest pause again.
-const QUIET: Duration = Duration::from_secs(2);
+const QUIET: Duration = Duration::from_millis(500);
 /// How long a namespace may be coming up: its pause stays short.
 const COMING_UP: Duration = Duration::from_secs(2);
 const COMING_UP_REST: Duration = Duration::from_millis(3);
-/// A table is read for no more than this part of the time.
+/// All tables together are read for no more than about this part of the time, one in so
+/// many: a mount bomb costs its maker's pause, and the others' not much.
 const PART: u32 = 8;
 /// Namespaces whose tables are held open.
 const FOLLOWED: usize = 512;
@@ -52,6 +53,12 @@ impl Lookout {
     /// Reads the tables that moved and have rested.
     pub(super) fn tables(&mut self, now: Instant, survey: &mut Survey, tell: &mut dyn FnMut(News)) {
         let mut ended = Vec::new();
+        let moved = self
+            .followed
+            .values()
+            .filter(|followed| followed.moved)
+            .count();
+        let part = PART * u32::try_from(moved).unwrap_or(u32::MAX / PART);
         for (&namespace, followed) in &mut self.followed {
             if followed.ended {
                 ended.push(namespace);
@@ -69,7 +76,7 @@ impl Lookout {
                 let _ = self.waiter.remove(&followed.table.mounts);
                 let began = Instant::now();
                 survey.table(namespace, tell);
-                followed.rest(began);
+                followed.rest(began, part);
             }
         }
         for namespace in ended {
@@ -151,7 +158,7 @@ impl Followed {
     }
 
     /// It was read, from `began` until now.
-    fn rest(&mut self, began: Instant) {
+    fn rest(&mut self, began: Instant, part: u32) {
         let now = Instant::now();
         let quiet = began.saturating_duration_since(self.last) > QUIET;
         self.pause = if quiet {
@@ -164,6 +171,6 @@ impl Followed {
         }
         self.last = now;
         let cost = now.saturating_duration_since(began);
-        self.resting = Some(now + self.pause.max(cost * PART));
+        self.resting = Some(now + self.pause.max(cost.saturating_mul(part)));
     }
 }

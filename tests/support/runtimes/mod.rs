@@ -3,7 +3,10 @@
 
 pub mod containerd;
 pub mod docker;
+pub mod lxc;
+pub mod nspawn;
 pub mod podman;
+pub mod rootless;
 pub mod runc;
 
 use std::cell::RefCell;
