@@ -255,6 +255,7 @@ impl Survey {
 
     fn processes(&mut self, tell: &mut dyn FnMut(News)) {
         let inits = self.inits.scan("/proc".as_ref(), self.host_ns);
+        self.drop_dead(None, tell);
         self.inner_mounts(tell);
         for known in &mut self.known {
             let init = inits.get(&known.root);

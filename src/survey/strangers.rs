@@ -13,7 +13,7 @@ use crate::model::Container;
 use crate::parse::fstype::is_trusted;
 use crate::reach::{HostMount, ProcessKey, Reach, is_on_host, pinned, same_on_host};
 use crate::survey::known::{Known, sighting, take_init};
-use crate::survey::mounts::RootMount;
+use crate::survey::mounts::{RootKey, RootMount};
 use crate::survey::processes::{Init, Inner};
 use crate::survey::runtime::Owner;
 use crate::survey::sight::{News, Survey};
@@ -71,7 +71,7 @@ impl Survey {
                 known.reach.init = None;
             }
         }
-        self.drop_ended(tell);
+        self.drop_dead(Some(key), tell);
         let Some(known) = self.known.iter_mut().find(|known| known.root == *key) else {
             return self.hidden(&init, tell);
         };
@@ -93,20 +93,44 @@ impl Survey {
         for Inner { init, overlays } in self.inits.take_inner() {
             self.unmounted(init.key, &overlays);
             for overlay in &overlays {
+                self.drop_dead(Some(&overlay.key), tell);
                 self.inner_mount(&init, overlay, tell);
             }
         }
         self.drop_ended(tell);
     }
 
-    /// What a namespace does not mount any more is not reached through it.
+    /// Forgets what only a process led to that is gone: its device may be another's by
+    /// now, or its directory used again. Of one root, or of all.
+    pub(super) fn drop_dead(&mut self, of: Option<&RootKey>, tell: &mut dyn FnMut(News)) {
+        for known in &mut self.known {
+            let asked = of.is_none_or(|key| known.root == *key) && known.reach.host.is_none();
+            if asked
+                && known
+                    .reach
+                    .init
+                    .is_some_and(|init| pinned(init.key).is_err())
+            {
+                known.reach.init = None;
+            }
+        }
+        self.drop_ended(tell);
+    }
+
+    /// What a namespace does not mount any more is not reached through it. Path, device
+    /// and mount id may be those of a later mount: the unique mount id tells.
     fn unmounted(&mut self, key: ProcessKey, overlays: &[RootMount]) {
         for known in &mut self.known {
             let here = known.reach.host.as_ref();
-            let here = here.filter(|mount| mount.within == Some(key));
-            let there = |mount: &HostMount| overlays.iter().any(|o| o.mount == mount.id);
-            if here.is_some_and(|mount| !there(mount)) {
+            let Some(here) = here.filter(|mount| mount.within == Some(key)) else {
+                continue;
+            };
+            let same = |o: &&RootMount| o.mount == here.id && o.mountpoint == here.path;
+            let found = overlays.iter().find(same);
+            let now = found.and_then(|o| HostMount::find_within(key, &o.mountpoint, o.mount));
+            if now.as_ref() != Some(here) {
                 known.reach.host = None;
+                known.reach.init = known.reach.init.filter(|init| pinned(init.key).is_ok());
             }
         }
     }
@@ -191,30 +215,25 @@ impl Survey {
     }
 }
 
-/// A root filesystem in the book. The same path, device and mount id may be those of a
-/// later mount, on which nothing is marked: the unique mount id tells, where there is one.
+/// A mount of a root filesystem in the book. Where no unique mount id tells it from the
+/// one before, it is marked anew at each look.
 fn mounted_again(
     known: &mut Known,
     key: ProcessKey,
     overlay: &RootMount,
     tell: &mut dyn FnMut(News),
 ) {
-    if known
-        .reach
-        .host
-        .as_ref()
-        .is_some_and(|mount| mount.within != Some(key))
-    {
+    let within = known.reach.host.as_ref().map(|mount| mount.within);
+    if within.is_some_and(|within| within != Some(key)) {
         return;
     }
-    let now = HostMount::find_within(key, &overlay.mountpoint, overlay.mount);
-    let told_apart = now.as_ref().is_some_and(|mount| mount.unique.is_some());
-    if now.is_none() || (told_apart && now == known.reach.host) {
-        return;
+    if within.is_none() {
+        known.reach.host = HostMount::find_within(key, &overlay.mountpoint, overlay.mount);
     }
-    known.reach.host = now;
-    known.reach.init = known.reach.init.filter(|init| pinned(init.key).is_ok());
-    sighting(known, tell);
+    let host = known.reach.host.as_ref();
+    if host.is_some_and(|mount| mount.unique.is_none()) {
+        sighting(known, tell);
+    }
 }
 
 /// The writable layer, as the mounter named it. A user may name any path.

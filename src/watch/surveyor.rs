@@ -16,6 +16,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use crate::model::RootfsId;
 use crate::survey::sight::{News, Survey};
 use crate::sys::epoll::Wake;
+use crate::sys::sched;
 use crate::watch::lookout::{Call, Lookout};
 
 /// Wake-ups come in bursts (a start mounts several times); this long they gather.
@@ -136,6 +137,8 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn run(mut self, news: &Sender<News>, bell: &Wake) {
+        // A container comes up meanwhile. What the thread does is bounded.
+        let _ = sched::favoured();
         let mut tell = |piece| {
             if news.send(piece).is_ok() {
                 bell.ring();

@@ -181,7 +181,7 @@ fn lxc_on_an_overlay() {
 fn nspawn_in_a_directory() {
     let says = Says {
         runtime: "nspawn",
-        source: "monitor",
+        source: "mountinfo",
         image: None,
         named: true,
     };
