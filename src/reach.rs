@@ -106,6 +106,13 @@ impl Reach {
         self.init.map(open_init)
     }
 
+    /// One of the ways still leads there. While it does, the device is no other's.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.host.as_ref().is_some_and(HostMount::is_there)
+            || self.open_init().is_some_and(|root| root.is_ok())
+    }
+
     /// The path of the root on the host, where the host sees it.
     #[must_use]
     pub fn host_path(&self) -> Option<&Path> {

@@ -54,6 +54,16 @@ impl HostMount {
         })
     }
 
+    /// It is still there.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        let now = match self.within {
+            Some(key) => Self::find_within(key, &self.path, self.id),
+            None => Self::find(&self.path, self.id),
+        };
+        now.as_ref() == Some(self)
+    }
+
     pub(super) fn open(&self) -> io::Result<OwnedFd> {
         let fd = match self.within {
             Some(key) => open_within(key, &self.path, self.id)?,

@@ -27,10 +27,10 @@ const OF_ONE: usize = 256;
 const DEPTH: usize = 16;
 /// Reads of the queue in one turn.
 const READS: usize = 64;
-/// Where the programs of runtimes are, and their names: those that mount where the host
-/// does not see it.
+/// Where the programs of runtimes are, and their names: those that start containers
+/// without a cgroup.
 const BINS: [&str; 4] = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
-const PROGRAMS: [&str; 5] = ["podman", "crun", "lxc-start", "systemd-nspawn", "buildah"];
+const PROGRAMS: [&str; 3] = ["podman", "crun", "buildah"];
 
 /// What is asked of a cgroup.
 const OF_GROUP: AddWatchFlags = AddWatchFlags::IN_CREATE

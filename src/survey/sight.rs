@@ -186,6 +186,11 @@ impl Survey {
     }
 
     fn host_mount(&mut self, overlay: RootMount, tell: &mut dyn FnMut(News)) {
+        let elsewhere =
+            |known: &Known| known.root == overlay.key && known.reach.host_path().is_none();
+        if self.known.iter().any(elsewhere) {
+            self.drop_stale(&overlay.key, tell);
+        }
         if let Some(index) = self
             .known
             .iter()
@@ -255,8 +260,8 @@ impl Survey {
 
     fn processes(&mut self, tell: &mut dyn FnMut(News)) {
         let inits = self.inits.scan("/proc".as_ref(), self.host_ns);
-        self.drop_dead(None, tell);
         self.inner_mounts(tell);
+        self.drop_moved(&inits, tell);
         for known in &mut self.known {
             let init = inits.get(&known.root);
             if init.map(Init::way) == known.reach.init && known.container.id.is_some() {
@@ -272,6 +277,21 @@ impl Survey {
             if !self.known.iter().any(|known| known.root == key) {
                 self.hidden(&init, tell);
             }
+        }
+    }
+
+    /// Forgets what another process stands for now, unless it is the same that it was.
+    fn drop_moved(&mut self, inits: &HashMap<RootKey, Init>, tell: &mut dyn FnMut(News)) {
+        let moved = |known: &&Known| inits.get(&known.root).map(Init::way) != known.reach.init;
+        let moved: Vec<RootKey> = self
+            .known
+            .iter()
+            .filter(moved)
+            .filter(|known| known.reach.host_path().is_none())
+            .map(|known| known.root.clone())
+            .collect();
+        for key in moved {
+            self.drop_stale(&key, tell);
         }
     }
 

@@ -17,6 +17,7 @@ use crate::survey::mounts::{RootKey, RootMount};
 use crate::survey::processes::{Init, Inner};
 use crate::survey::runtime::Owner;
 use crate::survey::sight::{News, Survey};
+use crate::survey::spots::upper_spots;
 
 const PROC: &str = "/proc";
 
@@ -71,7 +72,8 @@ impl Survey {
                 known.reach.init = None;
             }
         }
-        self.drop_dead(Some(key), tell);
+        self.drop_ended(tell);
+        self.drop_stale(key, tell);
         let Some(known) = self.known.iter_mut().find(|known| known.root == *key) else {
             return self.hidden(&init, tell);
         };
@@ -93,28 +95,23 @@ impl Survey {
         for Inner { init, overlays } in self.inits.take_inner() {
             self.unmounted(init.key, &overlays);
             for overlay in &overlays {
-                self.drop_dead(Some(&overlay.key), tell);
+                self.drop_stale(&overlay.key, tell);
                 self.inner_mount(&init, overlay, tell);
             }
         }
         self.drop_ended(tell);
     }
 
-    /// Forgets what only a process led to that is gone: its device may be another's by
-    /// now, or its directory used again. Of one root, or of all.
-    pub(super) fn drop_dead(&mut self, of: Option<&RootKey>, tell: &mut dyn FnMut(News)) {
-        for known in &mut self.known {
-            let asked = of.is_none_or(|key| known.root == *key) && known.reach.host.is_none();
-            if asked
-                && known
-                    .reach
-                    .init
-                    .is_some_and(|init| pinned(init.key).is_err())
-            {
-                known.reach.init = None;
+    /// Forgets the root filesystem of that device, or directory, when no way leads to it any
+    /// more: the device may be another's by now, and the directory used again.
+    pub(super) fn drop_stale(&mut self, key: &RootKey, tell: &mut dyn FnMut(News)) {
+        self.known.retain(|known| {
+            let there = known.root != *key || known.reach.is_open();
+            if !there {
+                tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
             }
-        }
-        self.drop_ended(tell);
+            there
+        });
     }
 
     /// What a namespace does not mount any more is not reached through it. Path, device

@@ -154,6 +154,8 @@ impl Work<'_> {
                 },
                 Call::Else => false,
             };
+            // First what cannot wait: a pass over many processes takes its time.
+            self.lookout.look(&mut self.survey, &mut tell);
             if asked {
                 again = AGAIN.iter();
             }
@@ -162,8 +164,8 @@ impl Work<'_> {
                 self.survey.pass(&mut tell);
                 let left = self.survey.is_incomplete().then(|| again.next()).flatten();
                 next = left.map(|pause| Instant::now() + *pause);
+                self.lookout.follow(&self.survey);
             }
-            self.lookout.look(&mut self.survey, &mut tell);
         }
     }
 

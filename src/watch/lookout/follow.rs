@@ -92,7 +92,7 @@ impl Lookout {
     }
 
     /// Follows the namespaces that the survey wants, and no others.
-    pub(super) fn follow(&mut self, survey: &Survey) {
+    pub fn follow(&mut self, survey: &Survey) {
         let wanted = survey.to_follow();
         let gone: Vec<u64> = self
             .followed
