@@ -10,6 +10,7 @@ pub mod limits;
 pub mod namespace;
 pub mod notify;
 pub mod pidfd;
+pub mod poll;
 pub mod sched;
 pub mod signals;
 pub mod walk;

@@ -9,7 +9,7 @@
 mod follow;
 
 use std::collections::HashMap;
-use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,10 +19,9 @@ use crate::reach::read_table;
 use crate::survey::file::read_up_to;
 use crate::survey::groups::{Born, Groups};
 use crate::survey::sight::{News, Survey};
-use crate::sys::epoll::{Interest, Waiter, Wake};
+use crate::sys::epoll::{Interest, Wake};
+use crate::sys::poll;
 
-const KNOCK: u64 = 0;
-const GROUPS: u64 = 1;
 /// Between two readings of the cgroups' queue: the shortest, and the longest while they
 /// are made without end.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
@@ -56,9 +55,7 @@ pub enum Call {
 /// Descriptors and deadlines of the survey's thread.
 #[derive(Debug)]
 pub struct Lookout {
-    waiter: Waiter,
     knock: Arc<Wake>,
-    tokens: Vec<u64>,
     groups: Option<Groups>,
     /// The queue of cgroups has something.
     born: bool,
@@ -76,22 +73,12 @@ pub struct Lookout {
 impl Lookout {
     /// Waits for `knock`, and for cgroups where inotify can be had: without it the sweep
     /// finds what starts.
-    ///
-    /// # Errors
-    /// The errno of epoll_create1(2).
-    pub fn new(knock: Arc<Wake>) -> io::Result<Self> {
-        let waiter = Waiter::new()?;
-        waiter.add(&*knock, Interest::Readable, KNOCK)?;
+    #[must_use]
+    pub fn new(knock: Arc<Wake>) -> Self {
         let table = read_table(Path::new("/proc/self/mountinfo")).unwrap_or_default();
-        let groups = Groups::new(&table).ok();
-        if let Some(groups) = &groups {
-            waiter.add(groups, Interest::Readable, GROUPS)?;
-        }
-        Ok(Self {
-            waiter,
+        Self {
             knock,
-            tokens: Vec::new(),
-            groups,
+            groups: Groups::new(&table).ok(),
             born: false,
             last: Instant::now(),
             pause: PAUSE.0,
@@ -99,12 +86,48 @@ impl Lookout {
             young: HashMap::new(),
             followed: HashMap::new(),
             pass: None,
-        })
+        }
     }
 
     /// Waits until somebody asks, something is there to look at, or `due`.
     pub fn wait(&mut self, due: Option<Instant>) -> Call {
         let now = Instant::now();
+        let mut fds = vec![(self.knock.as_fd(), Interest::Readable)];
+        let awake = self.groups.as_ref().filter(|_| self.resting.is_none());
+        fds.extend(awake.map(|groups| (groups.as_fd(), Interest::Readable)));
+        let first = fds.len();
+        let mut named = Vec::new();
+        for (&namespace, followed) in &self.followed {
+            followed.wait(namespace, &mut fds, &mut named);
+        }
+        let left = self
+            .next(due)
+            .map(|until| until.saturating_duration_since(now));
+        // A wait that fails would spin; nothing but a bug makes it fail.
+        let ready = poll::wait(&fds, left).unwrap_or_else(|_| {
+            std::thread::sleep(PAUSE.1);
+            Vec::new()
+        });
+        let mut call = Call::Else;
+        for index in ready {
+            match index.checked_sub(first) {
+                Some(index) => {
+                    if let Some(&(namespace, ended)) = named.get(index) {
+                        self.table_moved(namespace, ended);
+                    }
+                }
+                None if index == 0 => call = Call::Asked,
+                None => self.born = true,
+            }
+        }
+        if call == Call::Asked {
+            self.knock.clear();
+        }
+        call
+    }
+
+    /// When something is due next.
+    fn next(&self, due: Option<Instant>) -> Option<Instant> {
         let young = self.young.values().map(|(due, _)| *due);
         let tables = self
             .followed
@@ -112,26 +135,7 @@ impl Lookout {
             .filter_map(|followed| followed.resting);
         let pass = self.pass.map(|(_, due)| due);
         let fixed = [due, self.resting, pass].into_iter().flatten();
-        let until = young.chain(tables).chain(fixed).min();
-        let left = until.map(|until| until.saturating_duration_since(now));
-        let mut tokens = std::mem::take(&mut self.tokens);
-        // A wait that fails would spin; nothing but a bug makes it fail.
-        if self.waiter.wait(left, &mut tokens).is_err() {
-            std::thread::sleep(PAUSE.1);
-        }
-        let mut call = Call::Else;
-        for &token in &tokens {
-            match token {
-                KNOCK => {
-                    self.knock.clear();
-                    call = Call::Asked;
-                }
-                GROUPS => self.born = true,
-                token => self.table_moved(token),
-            }
-        }
-        self.tokens = tokens;
-        call
+        young.chain(tables).chain(fixed).min()
     }
 
     /// A pass is due: a runtime's program was started.
@@ -167,7 +171,6 @@ impl Lookout {
         };
         if self.resting.is_some_and(|until| until <= now) {
             self.resting = None;
-            let _ = self.waiter.add(&*groups, Interest::Readable, GROUPS);
         }
         if !std::mem::take(&mut self.born) {
             return;
@@ -184,8 +187,6 @@ impl Lookout {
             ..Born::default()
         };
         let born = groups.read().unwrap_or(lost);
-        // It is told at once when there is more; so it rests out of the wait.
-        let _ = self.waiter.remove(&*groups);
         self.resting = Some(Instant::now() + self.pause);
         for group in born.groups {
             if self.young.len() < YOUNG {

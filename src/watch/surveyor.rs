@@ -100,7 +100,7 @@ impl Surveyor {
             all: Arc::clone(&all),
             knock: Some(Arc::clone(&knock)),
         };
-        let lookout = Lookout::new(knock)?;
+        let lookout = Lookout::new(knock);
         thread::Builder::new()
             .name("survey".to_owned())
             .spawn(move || {

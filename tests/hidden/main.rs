@@ -14,6 +14,7 @@ mod support;
 use support::record::{Expect, carries, field, text};
 use support::runtimes::Runtime;
 use support::runtimes::lxc::{self, Lxc};
+use support::runtimes::nested::{self, Nested};
 use support::runtimes::nspawn::{self, Nspawn};
 use support::runtimes::rootless::{self, Rootless};
 use support::scratch::nonce;
@@ -186,4 +187,16 @@ fn nspawn_in_a_directory() {
         named: true,
     };
     with(nspawn::PROGRAMS, Nspawn::start, says);
+}
+
+#[test]
+#[ignore = "needs root: docker"]
+fn runc_in_docker() {
+    let says = Says {
+        runtime: "unknown",
+        source: "cgroup-leaf",
+        image: None,
+        named: false,
+    };
+    with(nested::PROGRAMS, Nested::start, says);
 }

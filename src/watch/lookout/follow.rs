@@ -1,6 +1,7 @@
 //! The mount tables of namespaces that are no known container's: those that are new, and
 //! those in which containers are mounted before they run.
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -8,9 +9,6 @@ use super::{ASKED, Lookout};
 use crate::survey::sight::{News, Survey, Table, table};
 use crate::sys::epoll::Interest;
 
-/// Tokens from here on are namespaces' tables, and their processes.
-const TABLES: u64 = 1 << 32;
-const INITS: u64 = 1 << 33;
 /// Between two readings of one table: doubling from the first to the last.
 const REST: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 /// What was quiet for this long starts with the shortest pause again.
@@ -40,10 +38,8 @@ pub struct Followed {
 }
 
 impl Lookout {
-    /// A token of `follow` came up.
-    pub(super) fn table_moved(&mut self, token: u64) {
-        let ended = token >= INITS;
-        let namespace = token - if ended { INITS } else { TABLES };
+    /// A table moved, or its process ended.
+    pub(super) fn table_moved(&mut self, namespace: u64, ended: bool) {
         if let Some(followed) = self.followed.get_mut(&namespace) {
             followed.moved |= !ended;
             followed.ended |= ended;
@@ -66,14 +62,8 @@ impl Lookout {
             }
             if followed.resting.is_some_and(|until| until <= now) {
                 followed.resting = None;
-                let _ = self.waiter.add(
-                    &followed.table.mounts,
-                    Interest::Priority,
-                    TABLES + namespace,
-                );
             }
             if std::mem::take(&mut followed.moved) {
-                let _ = self.waiter.remove(&followed.table.mounts);
                 let began = Instant::now();
                 survey.table(namespace, tell);
                 followed.rest(began, part);
@@ -113,16 +103,7 @@ impl Lookout {
                 continue;
             }
             let Some(table) = table(key) else { continue };
-            let waited = self
-                .waiter
-                .add(&table.mounts, Interest::Priority, TABLES + namespace)
-                .and_then(|()| {
-                    self.waiter
-                        .add(&table.pidfd, Interest::Readable, INITS + namespace)
-                });
-            if waited.is_ok() {
-                self.followed.insert(namespace, Followed::new(table));
-            }
+            self.followed.insert(namespace, Followed::new(table));
         }
     }
 
@@ -134,14 +115,28 @@ impl Lookout {
     }
 
     fn drop_table(&mut self, namespace: u64) -> Option<PathBuf> {
-        let followed = self.followed.remove(&namespace)?;
-        let _ = self.waiter.remove(&followed.table.mounts);
-        let _ = self.waiter.remove(&followed.table.pidfd);
-        followed.group
+        self.followed.remove(&namespace)?.group
     }
 }
 
 impl Followed {
+    /// Adds what is waited for, and what it is: namespace, and whether it is the end.
+    pub(super) fn wait<'a>(
+        &'a self,
+        namespace: u64,
+        fds: &mut Vec<(BorrowedFd<'a>, Interest)>,
+        named: &mut Vec<(u64, bool)>,
+    ) {
+        if self.resting.is_none() {
+            fds.push((self.table.mounts.as_fd(), Interest::Priority));
+            named.push((namespace, false));
+        }
+        if !self.ended {
+            fds.push((self.table.pidfd.as_fd(), Interest::Readable));
+            named.push((namespace, true));
+        }
+    }
+
     /// What moved before the table was opened has to be read, too.
     fn new(table: Table) -> Self {
         let now = Instant::now();
