@@ -16,7 +16,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use procfs::process::Process;
 
-use crate::parse::fstype::is_trusted;
+use crate::parse::fstype::{is_kernel, is_trusted};
 use crate::parse::mountinfo::{Mount, by_id, mounts};
 use crate::parse::stat::stat;
 use crate::sys::file::is_mount_root;
@@ -252,7 +252,10 @@ impl Root {
     /// # Errors
     /// As `sys::walk::walk`.
     pub fn walk_anywhere(&self, path: &[u8]) -> io::Result<Walk> {
-        walk(self.fd.as_fd(), path, &mut |_| true)
+        walk(self.fd.as_fd(), path, &mut |mount| {
+            let table = read_table(&self.table).unwrap_or_default();
+            by_id(&table, mount).is_some_and(|found| !is_kernel(found.fstype))
+        })
     }
 
     /// An overlay of the container's own making, all of whose layers lie where this
@@ -305,6 +308,34 @@ fn answers(table: &[u8], mount: u64, root: u64, host: &dyn Fn() -> Vec<u8>) -> b
         && (!found.is_overlay()
             || by_id(table, root).is_some_and(|root| same(&root))
             || mounts(&host()).0.iter().any(same))
+}
+
+/// What a mount table says of one mount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ground {
+    /// What lies on it may be asked.
+    pub trusted: bool,
+    /// Device of the filesystem.
+    pub device: (u32, u32),
+    /// It is mounted whole, and as the root of whoever has the table.
+    pub is_root: bool,
+    /// Filesystem type.
+    pub fstype: String,
+}
+
+/// The mount in a process's table, where `root` is the mount of its container's root;
+/// `None` when it is not in there.
+#[must_use]
+pub fn ground(table: &Path, mount: u64, root: Option<u64>) -> Option<Ground> {
+    let text = read_table(table).ok()?;
+    let found = by_id(&text, mount)?;
+    let host = || read_table(HOST_TABLE.as_ref()).unwrap_or_default();
+    Some(Ground {
+        trusted: answers(&text, mount, root.unwrap_or(0), &host),
+        device: found.device,
+        is_root: &*found.root == b"/" && &*found.mountpoint == b"/",
+        fstype: String::from_utf8_lossy(found.fstype).into_owned(),
+    })
 }
 
 /// A mount table, bounded.

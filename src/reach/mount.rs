@@ -64,7 +64,11 @@ impl HostMount {
         now.as_ref() == Some(self)
     }
 
-    pub(super) fn open(&self) -> io::Result<OwnedFd> {
+    /// Opens its root.
+    ///
+    /// # Errors
+    /// `NotFound` when another mount is there now.
+    pub fn open(&self) -> io::Result<OwnedFd> {
         let fd = match self.within {
             Some(key) => open_within(key, &self.path, self.id)?,
             None => open_dir(&self.path)?,

@@ -2,10 +2,12 @@
 //! sighting: the ways in are walked, and what is to be marked is held open.
 
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use crate::model::{Container, RootfsId};
 use crate::reach::{HostMount, ProcessKey, Reach, pinned};
+use crate::survey::guard::Guard;
 use crate::survey::init::by_init;
 use crate::survey::mounts::{RootKey, RootMount};
 use crate::survey::processes::Init;
@@ -24,9 +26,31 @@ pub(super) struct Known {
     pub(super) reach: Reach,
     pub(super) mount_ns: Option<u64>,
     pub(super) upper: Option<PathBuf>,
+    /// Every layer lies where the kernel alone answers.
+    pub(super) layers_answer: bool,
     pub(super) container: Container,
     /// Not told yet: no file names its container, its init may.
     pub(super) untold: bool,
+    /// The end of its host mount's filesystem will be told.
+    pub(super) guarded: bool,
+}
+
+impl Known {
+    /// Its mount on the host is the one that was sighted, and no successor on the path.
+    pub(super) fn is_told_apart(&self) -> bool {
+        let is_named = |mount: &HostMount| mount.unique.is_some();
+        self.guarded || self.reach.host.as_ref().is_some_and(is_named)
+    }
+
+    /// Has its end told, where nothing else would.
+    pub(super) fn guard(&mut self, guard: &mut Guard) {
+        if let Some(host) = self.reach.host.as_ref()
+            && !self.is_told_apart()
+            && let Ok(root) = host.open()
+        {
+            self.guarded = guard.watch(self.id, root.as_fd());
+        }
+    }
 }
 
 /// Takes what the init tells: the way in, the namespace, and a name when no file
@@ -86,6 +110,7 @@ pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
         spots,
         table,
         trouble,
+        layers_answer: known.layers_answer,
     })));
 }
 

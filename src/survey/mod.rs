@@ -4,8 +4,10 @@
 
 pub mod file;
 pub mod groups;
+mod guard;
 pub mod init;
 mod known;
+mod layers;
 pub mod mounts;
 pub mod processes;
 pub mod runtime;

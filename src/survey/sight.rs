@@ -14,7 +14,9 @@ use std::path::PathBuf;
 
 use crate::model::{Container, RootfsId};
 use crate::reach::{ProcessKey, Reach, pinned, read_table};
+use crate::survey::guard::Guard;
 use crate::survey::known::{Known, host_mount, sighting, take_init};
+use crate::survey::layers::Layers;
 use crate::survey::mounts::{RootKey, RootMount, overlays, root};
 use crate::survey::processes::{Init, Inits};
 use crate::survey::runtime::{Owner, Readers};
@@ -44,6 +46,8 @@ pub struct Sighting {
     pub table: Option<Table>,
     /// What could not be looked at, in words.
     pub trouble: Vec<String>,
+    /// It is an overlay whose layers all answer: the programs in it may be opened.
+    pub layers_answer: bool,
 }
 
 /// The mount table of a container's namespace, held open, and the process that
@@ -79,6 +83,7 @@ pub struct Survey {
     pub(super) host_ns: u64,
     pub(super) host_root: RootKey,
     pub(super) known: Vec<Known>,
+    pub(super) guard: Guard,
     next: u64,
 }
 
@@ -97,6 +102,7 @@ impl Survey {
             host_ns,
             host_root: root(&table).map_or(nowhere, |root| root.key),
             known: Vec::new(),
+            guard: Guard::new(),
             next: 1,
         }
     }
@@ -112,7 +118,7 @@ impl Survey {
                         "{unreadable} lines of the mount table were not understood"
                     )));
                 }
-                self.host_mounts(found, tell);
+                self.host_mounts(found, &mut Layers::new(&table), tell);
             }
             Err(error) => tell(News::Blind(format!("/proc/self/mountinfo: {error}"))),
         }
@@ -147,16 +153,25 @@ impl Survey {
             .any(|known| known.reach.init.is_none() || known.container.id.is_none())
     }
 
-    fn host_mounts(&mut self, found: Vec<RootMount>, tell: &mut dyn FnMut(News)) {
+    fn host_mounts(
+        &mut self,
+        found: Vec<RootMount>,
+        layers: &mut Layers<'_>,
+        tell: &mut dyn FnMut(News),
+    ) {
         self.inits.hosts = found.iter().map(|overlay| overlay.key.device).collect();
         let mut by_root: HashMap<RootKey, RootMount> = HashMap::new();
         for overlay in found {
             // The first mount of a superblock is the runtime's; later ones are binds.
             by_root.entry(overlay.key.clone()).or_insert(overlay);
         }
+        let ended = self.guard.ended();
+        for known in self.known.iter_mut().filter(|one| ended.contains(&one.id)) {
+            (known.reach.host, known.guarded) = (None, false);
+        }
         self.drop_gone(&by_root, tell);
         for overlay in by_root.into_values() {
-            self.host_mount(overlay, tell);
+            self.host_mount(overlay, layers, tell);
         }
     }
 
@@ -176,6 +191,7 @@ impl Survey {
                 .init
                 .is_some_and(|init| pinned(init.key).is_ok());
             if !lives {
+                self.guard.forget(known.id);
                 tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
             }
             lives
@@ -185,17 +201,18 @@ impl Survey {
         }
     }
 
-    fn host_mount(&mut self, overlay: RootMount, tell: &mut dyn FnMut(News)) {
-        let elsewhere =
-            |known: &Known| known.root == overlay.key && known.reach.host_path().is_none();
+    fn host_mount(
+        &mut self,
+        overlay: RootMount,
+        layers: &mut Layers<'_>,
+        tell: &mut dyn FnMut(News),
+    ) {
+        let same = |known: &Known| known.root == overlay.key;
+        let elsewhere = |known: &Known| same(known) && known.reach.host_path().is_none();
         if self.known.iter().any(elsewhere) {
             self.drop_stale(&overlay.key, tell);
         }
-        if let Some(index) = self
-            .known
-            .iter()
-            .position(|known| known.root == overlay.key)
-        {
+        if let Some(index) = self.known.iter().position(same) {
             return self.seen_again(index, &overlay, tell);
         }
         let owner = self.readers.owner(&overlay.mountpoint);
@@ -208,8 +225,9 @@ impl Survey {
                 ..Container::default()
             },
         };
-        let known = Known {
+        let mut known = Known {
             id: self.fresh(),
+            layers_answer: layers.answer(&overlay),
             root: overlay.key.clone(),
             closed: None,
             reach: Reach {
@@ -220,7 +238,9 @@ impl Survey {
             upper: overlay.upper,
             container,
             untold,
+            guarded: false,
         };
+        known.guard(&mut self.guard);
         if !untold {
             sighting(&known, tell);
         }
@@ -240,12 +260,9 @@ impl Survey {
         {
             known.reach.host = host_mount(overlay);
         }
-        let told_apart = known
-            .reach
-            .host
-            .as_ref()
-            .is_some_and(|mount| mount.unique.is_some());
-        let mut changed = !told_apart;
+        // Guarded before it is walked: what replaces it meanwhile is told.
+        let mut changed = !known.is_told_apart();
+        known.guard(&mut self.guard);
         if known.container.id.is_none()
             && let Owner::Container(container) = self.readers.owner(&overlay.mountpoint)
             && *container != known.container
@@ -300,6 +317,7 @@ impl Survey {
         self.known.retain(|known| {
             let there = known.reach.host.is_some() || known.reach.init.is_some();
             if !there {
+                self.guard.forget(known.id);
                 tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
             }
             there

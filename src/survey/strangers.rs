@@ -108,6 +108,7 @@ impl Survey {
         self.known.retain(|known| {
             let there = known.root != *key || known.reach.is_open();
             if !there {
+                self.guard.forget(known.id);
                 tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
             }
             there
@@ -167,9 +168,12 @@ impl Survey {
                 init: None,
             },
             mount_ns: None,
+            // They are named in a namespace of the container's own making.
+            layers_answer: false,
             upper,
             container,
             untold: false,
+            guarded: false,
         };
         sighting(&known, tell);
         self.known.push(known);
@@ -202,9 +206,12 @@ impl Survey {
                 init: None,
             },
             mount_ns: None,
+            // They are named in a namespace of the container's own making.
+            layers_answer: false,
             upper: upper(init),
             container: nobody(),
             untold: false,
+            guarded: false,
         };
         take_init(&mut known, Some(init), &mut self.readers);
         sighting(&known, tell);

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::bounded;
 
 use crate::survey::runtime::Readers;
 use crate::survey::sight::Survey;
 use crate::sys::epoll::Wake;
 use crate::watch::deliver::{Deliverer, Outlet};
+use crate::watch::enricher::{self, Enrich};
 use crate::watch::examiner::Examiner;
-use crate::watch::jobs::Job;
+use crate::watch::queue::Jobs;
 use crate::watch::run::Options;
 use crate::watch::state::Opened;
 use crate::watch::surveyor::Surveyor;
@@ -32,9 +33,11 @@ pub struct Crew {
     /// The examiner's thread.
     pub examiner: JoinHandle<()>,
     /// Work for it.
-    pub jobs: Sender<Job>,
+    pub jobs: Jobs,
     /// Records that were given up.
     pub dropped: Arc<AtomicU64>,
+    /// Alerts that were not looked into further.
+    pub left_out: Arc<AtomicU64>,
 }
 
 impl Crew {
@@ -55,7 +58,7 @@ impl Crew {
         let survey = Survey::new(readers, boot.mount_ns.unwrap_or(0));
         let surveyor = Surveyor::start(survey, Arc::clone(bell))?;
         let dropped = Arc::new(AtomicU64::new(0));
-        let (jobs, work) = bounded(JOBS);
+        let (jobs, work) = Jobs::new(JOBS);
         let examiner = Examiner::new(
             deliverer.queue.clone(),
             Arc::clone(&dropped),
@@ -64,6 +67,17 @@ impl Crew {
             store,
             surveyor.asker(),
         );
+        let (alerts, wanted) = bounded(enricher::ROOM);
+        let left_out = Arc::new(AtomicU64::new(0));
+        let enrich = Enrich {
+            alerts,
+            left_out: Arc::clone(&left_out),
+        };
+        let (examiner, records) = (examiner.enriched(enrich), deliverer.queue.clone());
+        let counter = Arc::clone(&left_out);
+        thread::Builder::new()
+            .name("enrich".to_owned())
+            .spawn(move || enricher::work(&wanted, &records, &counter))?;
         let examiner = thread::Builder::new()
             .name("examine".to_owned())
             .spawn(move || examiner.work(&work))?;
@@ -73,6 +87,7 @@ impl Crew {
             examiner,
             jobs,
             dropped,
+            left_out,
         })
     }
 }

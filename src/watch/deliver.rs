@@ -5,11 +5,11 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::model::{Change, Gap, Record};
+use crate::model::{Change, Gap, Record, Told};
 use crate::sys::epoll::Wake;
 use crate::sys::limits;
 use crate::watch::run::Options;
@@ -39,6 +39,8 @@ pub enum Delivery {
     Forget(Key),
     /// The state of the watcher, for the status file.
     Status(Box<Status>),
+    /// The same, for the sinks: a sign of life.
+    Heartbeat(Box<Status>),
     /// The first survey is marked; that many root filesystems are watched.
     Ready(usize),
     /// `SIGHUP`: read the configuration again.
@@ -65,6 +67,11 @@ pub trait Outlet: Send {
 
     /// The state of the watcher changed.
     fn status(&mut self, _status: &Status) {}
+
+    /// What was told since the start.
+    fn told(&self) -> Told {
+        Told::default()
+    }
 
     /// The first survey is marked.
     fn ready(&mut self, _watched: usize) {}
@@ -178,7 +185,14 @@ impl Work {
                     book.forget(&key, Instant::now());
                 }
             }
-            Delivery::Status(status) => {
+            Delivery::Heartbeat(mut status) => {
+                status.counters.tell(self.outlet.told());
+                return self.record(&Record::Heartbeat(Box::new(
+                    status.heartbeat(SystemTime::now()),
+                )));
+            }
+            Delivery::Status(mut status) => {
+                status.counters.tell(self.outlet.told());
                 let containers = status.containers.len();
                 self.outlet.status(&status);
                 if containers < std::mem::replace(&mut self.containers, containers) {
@@ -240,7 +254,7 @@ impl Work {
 fn changes(records: &[Record]) -> Vec<Change> {
     let change = |record: &Record| match record {
         Record::Finding(finding) => Some(finding.change),
-        Record::Gap(_) => None,
+        Record::Gap(_) | Record::Enrichment(_) | Record::Heartbeat(_) => None,
     };
     records.iter().filter_map(change).collect()
 }

@@ -4,20 +4,21 @@ use std::fs;
 use std::os::fd::AsFd;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{bounded, unbounded};
+use crossbeam_channel::{Receiver, bounded, unbounded};
 
 use super::*;
 use crate::model::{Action, Container, Coverage, Rung, Writer};
 use crate::reach::{HostMount, Reach};
 use crate::survey::mounts::RootKey;
 use crate::sys::walk::{mount_id, open_dir};
+use crate::watch::queue::{Jobs, Pace};
 
 const WRITER: i32 = 4711;
 
 struct Bench {
     dir: tempfile::TempDir,
     subject: Arc<Subject>,
-    jobs: Sender<Job>,
+    jobs: Jobs,
     records: Receiver<Delivery>,
     thread: JoinHandle<()>,
 }
@@ -44,16 +45,18 @@ fn bench() -> Bench {
             rung: Rung::Named,
             gaps: Vec::new(),
         },
+        trail: String::new(),
     });
     let (records_in, records) = unbounded();
-    let (jobs, work) = bounded(0);
-    let nobody = Asker::nobody();
-    let examiner = Examiner::new(records_in, Arc::default(), 100, None, None, nobody);
+    let (jobs, work) = Jobs::new(100);
+    let examiner = Examiner::new(records_in, Arc::default(), 100, None, None, Asker::nobody());
     let thread = std::thread::spawn(move || examiner.work(&work));
-    jobs.send(Job::First(Arc::clone(&subject), SystemTime::now()))
-        .unwrap();
-    // Taken only when the first look is over: the channel has no room.
-    jobs.send(Job::Forget(RootfsId(99))).unwrap();
+    let over = Arc::new(());
+    let first = Job::First(Arc::clone(&subject), SystemTime::now(), Arc::clone(&over));
+    jobs.offer(first, Pace::Swift).unwrap();
+    while Arc::strong_count(&over) > 1 {
+        std::thread::yield_now();
+    }
     Bench {
         dir,
         subject,
@@ -78,9 +81,8 @@ impl Bench {
     }
 
     fn send(&self, acted: Acted) {
-        self.jobs
-            .send(Job::Look(Arc::clone(&self.subject), Box::new(acted)))
-            .unwrap();
+        let look = Job::Look(Arc::clone(&self.subject), Box::new(acted), Arc::default());
+        self.jobs.offer(look, Pace::Swift).unwrap();
     }
 
     /// Ends the examiner; what it told, as action and pid of the writer.
@@ -96,7 +98,7 @@ impl Bench {
                 finding.change.action,
                 finding.writer.and_then(|writer| writer.pid),
             )),
-            Record::Gap(_) => None,
+            Record::Gap(_) | Record::Enrichment(_) | Record::Heartbeat(_) => None,
         };
         let all = self.records.try_iter().flat_map(records);
         all.filter_map(finding).collect()

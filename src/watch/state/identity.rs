@@ -168,6 +168,7 @@ mod tests {
                 rung: Rung::Named,
                 gaps: Vec::new(),
             },
+            trail: String::new(),
         }
     }
 
