@@ -286,7 +286,7 @@ impl Watch {
         }
         if self.next_sweep.is_some_and(|due| due <= now) {
             self.next_sweep = self.options.sweep.map(|sweep| now + sweep);
-            self.surveyor.ask(Ask::Pass);
+            self.surveyor.ask(Ask::Sweep);
             self.read_all();
             self.look_at_all(Detection::Sweep);
             self.mark_again();
