@@ -217,7 +217,7 @@ impl Examiner {
             return self.tell_unseen(&subject, acted);
         };
         let may_wait = until.is_none_or(|until| until > Instant::now());
-        if may_wait && self.may_go_on(subject.id, acted.mask, now.as_ref()) {
+        if may_wait && self.may_go_on(subject.id, &acted, now.as_ref()) {
             self.hold(subject, acted, now, until);
         } else {
             self.judge(&subject, acted, now);
@@ -242,8 +242,10 @@ impl Examiner {
     }
 
     /// More of the act may be on its way: a look without an event found a
-    /// difference, or a file is created or cut to nothing and not closed yet.
-    fn may_go_on(&self, id: RootfsId, seen: u64, now: Option<&FileView>) -> bool {
+    /// difference, or a file is created or cut to nothing and not closed yet, or who writes
+    /// will be told at the close.
+    fn may_go_on(&self, id: RootfsId, acted: &Acted, now: Option<&FileView>) -> bool {
+        let seen = acted.mask;
         if seen == 0 {
             let past = self.known.get(&id).map(|known| &known.past);
             return past.is_some_and(|past| !verdicts(past, now, 0).is_empty());
@@ -252,7 +254,7 @@ impl Examiner {
             && seen & !(mask::CREATE | mask::MODIFY | mask::ATTRIB) == 0;
         open && now.is_some_and(|file| {
             let plain = file.kind == FileKind::Regular && file.links == 1 && file.target.is_none();
-            plain && (seen & mask::MODIFY == 0 || file.size == 0)
+            plain && (seen & mask::MODIFY == 0 || file.size == 0 || acted.pid().is_none())
         })
     }
 
