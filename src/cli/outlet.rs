@@ -125,6 +125,7 @@ pub fn options(config: &Config) -> Options {
         settle: config.settle,
         sweep: config.sweep,
         realtime: config.realtime,
+        exec_trail: config.exec_trail,
         rung: config.rung.forced(),
         quote: config.content_limit,
         state_roots: config.runtimes.state_roots.clone(),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 
 use caps::{CapSet, Capability};
 use serde_json::json;
@@ -12,9 +13,11 @@ use crate::model::{Coverage, Rung};
 use crate::selftest::overlay::Sandbox;
 use crate::sys::epoll::Waiter;
 use crate::sys::fanotify::{Group, Reports};
+use crate::sys::walk::open_dir;
 use crate::sys::{pidfd, sched};
 use crate::watch::ladder::Tried;
 use crate::watch::marks::Marks;
+use crate::who::trail::probe;
 
 /// Capabilities the watcher uses, and what for.
 const CAPABILITIES: [(Capability, &str); 4] = [
@@ -94,7 +97,10 @@ pub fn run(typed: &args::Options) -> Result<(), Error> {
         .collect();
     let group = Group::new(Reports::Names).or_else(|_| Group::new(Reports::Descriptors));
     answers.extend(processes(&group));
-    let rungs = Sandbox::enter().map(|sandbox| RUNGS.map(|rung| (rung, mark(&sandbox, rung))));
+    let rungs = Sandbox::enter().map(|sandbox| {
+        answers.push(trail(&sandbox));
+        RUNGS.map(|rung| (rung, mark(&sandbox, rung)))
+    });
     let best = match &rungs {
         Ok(rungs) => {
             answers.extend(
@@ -168,10 +174,12 @@ fn processes(group: &io::Result<Group>) -> Vec<Answer> {
         });
     }
     let own = i32::try_from(std::process::id()).unwrap_or(0);
+    let own = pidfd::open(own);
     answers.push(tried(
         "pidfd_open (Linux 5.3)",
-        pidfd::open(own).as_ref().map(|_| "available"),
+        own.as_ref().map(|_| "available"),
     ));
+    answers.push(cgroup(own.ok()));
     answers.push(tried(
         "SCHED_FIFO",
         sched::fifo().as_ref().map(|()| "allowed"),
@@ -202,6 +210,24 @@ fn watches() -> Answer {
         works: watches.is_some_and(|watches| watches >= WATCHES) && instances >= Some(2),
         detail,
     }
+}
+
+/// Whether the container of a reaped writer can be told.
+fn cgroup(own: Option<OwnedFd>) -> Answer {
+    let works = own.is_some_and(|own| pidfd::cgroup(own.as_fd()).is_some());
+    let detail = if works { "available" } else { "not told" };
+    Answer {
+        what: "cgroup of a writer that is gone (Linux 6.15)",
+        works,
+        detail: detail.to_owned(),
+    }
+}
+
+/// Whether executed programs can be followed, tried on the throw-away overlay.
+fn trail(sandbox: &Sandbox) -> Answer {
+    let marked = open_dir(&sandbox.merged()).and_then(|root| probe(root.as_fd()));
+    let what = "exec trail, for writers that are gone (Linux 5.0)";
+    tried(what, marked.as_ref().map(|()| "available"))
 }
 
 fn btf() -> Answer {

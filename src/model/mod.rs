@@ -11,4 +11,4 @@ mod writer;
 pub use container::{Container, Coverage, Image, Pod, RootfsId, Rung};
 pub use file::{Content, FileKind, FileView, PRELOAD_NAME, PRELOAD_PATH};
 pub use finding::{Action, Change, ChangeType, Detection, Finding, Gap, Record};
-pub use writer::{Ancestor, Origin, Writer, WriterSource};
+pub use writer::{Ancestor, Hint, HintSource, Origin, Writer, WriterSource};

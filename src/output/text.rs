@@ -239,8 +239,7 @@ fn container(container: &Container) -> String {
 }
 
 fn who(writer: &Writer) -> String {
-    let program = writer.executable.as_deref().or(writer.name.as_deref());
-    let mut facts = vec![program.map_or_else(
+    let mut facts = vec![writer.program().map_or_else(
         || "unknown program".to_owned(),
         |name| quoted(name, NAME_CAP),
     )];
@@ -263,6 +262,9 @@ fn who(writer: &Writer) -> String {
     }
     if !writer.confirmed {
         facts.push(format!("(a hint, not confirmed: {})", writer.source.name()));
+    } else if let Some(hint) = writer.hint.as_ref().filter(|_| !writer.is_program_sure()) {
+        let source = hint.source.name();
+        facts.push(format!("(the program is a hint, not confirmed: {source})"));
     }
     facts.join("  ")
 }

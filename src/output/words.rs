@@ -230,13 +230,14 @@ fn container(container: &Container) -> String {
 }
 
 fn by(out: &mut String, writer: &Writer) {
-    let program = writer.executable.as_deref().or(writer.name.as_deref());
+    let program = writer.program();
     // Only a confirmed fact is told without "probably".
-    let (probably, uid) = if writer.confirmed {
-        ("", writer.uid)
+    let probably = if writer.is_program_sure() {
+        ""
     } else {
-        (" probably", None)
+        " probably"
     };
+    let uid = writer.uid.filter(|_| writer.confirmed);
     let _ = match program {
         Some(program) => write!(out, "{probably} by {}", quoted(program, NAME_CAP)),
         None => write!(out, " by an unknown process"),

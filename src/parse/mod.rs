@@ -2,6 +2,7 @@
 //! file, no environment, no clock. Each says why it stopped.
 
 pub mod cgroup;
+pub mod elf;
 pub mod fanotify;
 pub mod fstype;
 pub mod mountinfo;

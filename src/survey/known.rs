@@ -25,6 +25,8 @@ pub(super) struct Known {
     pub(super) reach: Reach,
     pub(super) mount_ns: Option<u64>,
     pub(super) upper: Option<PathBuf>,
+    /// Every layer lies where the kernel alone answers.
+    pub(super) layers_answer: bool,
     pub(super) container: Container,
     /// Not told yet: no file names its container, its init may.
     pub(super) untold: bool,
@@ -108,6 +110,7 @@ pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
         spots,
         table,
         trouble,
+        layers_answer: known.layers_answer,
     })));
 }
 

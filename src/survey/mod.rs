@@ -6,6 +6,7 @@ pub mod file;
 mod guard;
 pub mod init;
 mod known;
+mod layers;
 pub mod mounts;
 pub mod processes;
 pub mod runtime;

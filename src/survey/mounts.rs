@@ -34,6 +34,8 @@ pub struct RootMount {
     pub mountpoint: PathBuf,
     /// Its writable layer, as the mounter named it; `None`: read-only.
     pub upper: Option<PathBuf>,
+    /// Its layers, as the mounter named them; only of an overlay in the host's table.
+    pub layers: Vec<Vec<u8>>,
 }
 
 /// The overlays of the host's table, in its order, and the number of lines that
@@ -44,7 +46,10 @@ pub fn overlays(table: &[u8]) -> (Vec<RootMount>, usize) {
     let found = all
         .iter()
         .filter(|mount| mount.is_overlay() && &*mount.root == b"/" && &*mount.mountpoint != b"/")
-        .map(root_mount)
+        .map(|mount| RootMount {
+            layers: mount.layers(),
+            ..root_mount(mount)
+        })
         .collect();
     (found, unreadable)
 }
@@ -71,6 +76,7 @@ fn root_mount(mount: &Mount<'_>) -> RootMount {
             .option(b"upperdir")
             .map(|upper| path(&upper))
             .filter(|upper| upper.is_absolute()),
+        layers: Vec::new(),
     }
 }
 
@@ -82,7 +88,7 @@ impl RootMount {
     }
 }
 
-fn path(bytes: &[u8]) -> PathBuf {
+pub(super) fn path(bytes: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes.to_vec()))
 }
 

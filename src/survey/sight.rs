@@ -17,6 +17,7 @@ use crate::parse::fstype::is_trusted;
 use crate::reach::{ProcessKey, Reach, pinned, read_table};
 use crate::survey::guard::Guard;
 use crate::survey::known::{Known, host_mount, sighting, take_init};
+use crate::survey::layers::Layers;
 use crate::survey::mounts::{RootKey, RootMount, overlays, root};
 use crate::survey::processes::{Init, Inits};
 use crate::survey::runtime::{Owner, Readers};
@@ -44,6 +45,8 @@ pub struct Sighting {
     pub table: Option<Table>,
     /// What could not be looked at, in words.
     pub trouble: Vec<String>,
+    /// It is an overlay whose layers all answer: the programs in it may be opened.
+    pub layers_answer: bool,
 }
 
 /// The mount table of a container's namespace, held open, and the process that
@@ -114,7 +117,7 @@ impl Survey {
                         "{unreadable} lines of the mount table were not understood"
                     )));
                 }
-                self.host_mounts(found, tell);
+                self.host_mounts(found, &mut Layers::new(&table), tell);
             }
             Err(error) => tell(News::Blind(format!("/proc/self/mountinfo: {error}"))),
         }
@@ -144,7 +147,12 @@ impl Survey {
             .any(|known| known.reach.init.is_none() || known.container.id.is_none())
     }
 
-    fn host_mounts(&mut self, found: Vec<RootMount>, tell: &mut dyn FnMut(News)) {
+    fn host_mounts(
+        &mut self,
+        found: Vec<RootMount>,
+        layers: &mut Layers<'_>,
+        tell: &mut dyn FnMut(News),
+    ) {
         let mut by_root: HashMap<RootKey, RootMount> = HashMap::new();
         for overlay in found {
             // The first mount of a superblock is the runtime's; later ones are binds.
@@ -156,7 +164,7 @@ impl Survey {
         }
         self.drop_gone(&by_root, tell);
         for overlay in by_root.into_values() {
-            self.host_mount(overlay, tell);
+            self.host_mount(overlay, layers, tell);
         }
     }
 
@@ -183,12 +191,14 @@ impl Survey {
         }
     }
 
-    fn host_mount(&mut self, overlay: RootMount, tell: &mut dyn FnMut(News)) {
-        if let Some(index) = self
-            .known
-            .iter()
-            .position(|known| known.root == overlay.key)
-        {
+    fn host_mount(
+        &mut self,
+        overlay: RootMount,
+        layers: &mut Layers<'_>,
+        tell: &mut dyn FnMut(News),
+    ) {
+        let same = |known: &Known| known.root == overlay.key;
+        if let Some(index) = self.known.iter().position(same) {
             return self.seen_again(index, &overlay, tell);
         }
         let owner = self.readers.owner(&overlay.mountpoint);
@@ -203,6 +213,7 @@ impl Survey {
         };
         let mut known = Known {
             id: self.fresh(),
+            layers_answer: layers.answer(&overlay),
             root: overlay.key.clone(),
             closed: None,
             reach: Reach {
@@ -296,6 +307,8 @@ impl Survey {
                 init: None,
             },
             mount_ns: None,
+            // They are named in a namespace of the container's own making.
+            layers_answer: false,
             upper: init.root.upper.clone(),
             container: Container {
                 missing: vec!["id"],

@@ -47,7 +47,7 @@ impl Watch {
             let Some(watched) = self.watched.get_mut(&id) else {
                 continue;
             };
-            let acted = watched.release(&self.boot, now, self.options.settle);
+            let acted = watched.release((&self.boot, &mut self.trail), now, self.options.settle);
             if watched.deadline().is_some() {
                 self.acting.push(id);
             }
@@ -95,7 +95,9 @@ impl Watch {
         let Some(watched) = self.watched.get_mut(&id) else {
             return;
         };
-        while let Some(acted) = watched.release(&self.boot, far(), self.options.settle) {
+        while let Some(acted) =
+            watched.release((&self.boot, &mut self.trail), far(), self.options.settle)
+        {
             watched.owe(acted);
         }
         if let Some(acted) = watched.owed.take() {

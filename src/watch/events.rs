@@ -88,7 +88,12 @@ impl Watch {
             }
         }
         let who = (trigger.pid, trigger.pidfd);
-        let earlier = watched.trigger(&self.boot, who, trigger.mask, self.options.settle);
+        let earlier = watched.trigger(
+            (&self.boot, &mut self.trail),
+            who,
+            trigger.mask,
+            self.options.settle,
+        );
         self.acts(id);
         if let Some(earlier) = earlier {
             self.hand_on(id, earlier);

@@ -18,6 +18,7 @@ use crate::watch::ladder::{Tried, meaning};
 use crate::watch::queue::Pace;
 use crate::watch::run::Watch;
 use crate::watch::surveyor::Ask;
+use crate::watch::trail::trail_of;
 use crate::watch::watched::Watched;
 
 /// Changes of the state gather this long before the status is written.
@@ -65,6 +66,7 @@ impl Watch {
         let subject = Arc::new(Subject {
             id,
             coverage: tried.coverage(&sighting.trouble),
+            trail: trail_of(&self.trail, &sighting),
             container: sighting.container,
             reach: sighting.reach,
             mount_ns: sighting.mount_ns,

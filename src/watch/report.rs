@@ -47,6 +47,8 @@ impl Watch {
             marks: self.marks.len(),
             counters: Counters {
                 state_failures: self.deliverer.state_failures(),
+                execs: self.trail.execs,
+                execs_lost: self.trail.lost,
                 ..self.counters
             },
             containers: all
@@ -72,5 +74,6 @@ fn covered(watched: &Watched) -> Covered {
             .map(|path| path.to_string_lossy().into_owned()),
         rung: subject.coverage.rung.name().to_owned(),
         gaps: subject.coverage.gaps.clone(),
+        exec_trail: subject.trail.clone(),
     }
 }

@@ -29,11 +29,13 @@ use crate::watch::status::Counters;
 use crate::watch::surveyor::{Ask, Surveyor};
 use crate::watch::watched::Watched;
 use crate::who::process::Boot;
+use crate::who::trail::Trail;
 
 const STOP: u64 = 0;
 const RELOAD: u64 = 1;
 const MOUNTS: u64 = 2;
 const BELL: u64 = 3;
+const TRAIL: u64 = 4;
 /// Tokens from here on are lanes of marks.
 pub(super) const LANES: u64 = 16;
 
@@ -55,6 +57,8 @@ pub struct Options {
     pub sweep: Option<Duration>,
     /// Run under `SCHED_FIFO` when allowed.
     pub realtime: bool,
+    /// Keep a trail of the programs that containers execute.
+    pub exec_trail: bool,
     /// The one rung to use; `None`: the best for each root filesystem.
     pub rung: Option<Rung>,
     /// Bytes of content kept.
@@ -80,6 +84,7 @@ pub struct Watch {
     pub(super) options: Options,
     pub(super) waiter: Waiter,
     pub(super) marks: Marks,
+    pub(super) trail: Trail,
     pub(super) watched: HashMap<RootfsId, Watched>,
     pub(super) surveyor: Surveyor,
     pub(super) deliverer: Deliverer,
@@ -126,6 +131,10 @@ impl Watch {
         waiter.add(&reload, Interest::Readable, RELOAD)?;
         waiter.add(&mounts, Interest::Priority, MOUNTS)?;
         waiter.add(&*bell, Interest::Readable, BELL)?;
+        let trail = Trail::new(options.exec_trail);
+        if let Some(queue) = trail.queue() {
+            waiter.add(queue, Interest::Readable, TRAIL)?;
+        }
         let Crew {
             surveyor,
             deliverer,
@@ -140,6 +149,7 @@ impl Watch {
             options,
             waiter,
             marks,
+            trail,
             watched: HashMap::new(),
             surveyor,
             deliverer,
@@ -198,6 +208,10 @@ impl Watch {
                     lane if lane >= LANES => self.events(lane - LANES),
                     _ => {}
                 }
+            }
+            // File events come first, whatever containers execute.
+            if tokens.contains(&TRAIL) {
+                self.trail.read();
             }
             self.news();
             if let Some(gone) = self.words() {

@@ -30,6 +30,12 @@ pub struct Counters {
     /// States of containers that could not be read or written.
     #[serde(default)]
     pub state_failures: u64,
+    /// Programs executed in containers, as the exec trail read them.
+    #[serde(default)]
+    pub execs: u64,
+    /// Overflows and failed reads of the exec trail: they cost names of writers.
+    #[serde(default)]
+    pub execs_lost: u64,
 }
 
 /// One container in the status.
@@ -48,6 +54,9 @@ pub struct Covered {
     pub rung: String,
     /// What is not seen.
     pub gaps: Vec<String>,
+    /// `on`, or why no trail is kept of the programs executed in it.
+    #[serde(default)]
+    pub exec_trail: String,
 }
 
 /// The whole state.

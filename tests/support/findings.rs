@@ -145,6 +145,7 @@ pub fn writer() -> Writer {
         }),
         origin: Origin::Inside,
         first: None,
+        hint: None,
     }
 }
 

@@ -167,6 +167,11 @@ impl Watcher {
         }
     }
 
+    /// Takes the records that fit out, as if they were claimed; gives their number.
+    pub fn forget_claiming(&self, fits: impl Fn(&Seen) -> bool) -> usize {
+        lock(&self.said).seen.extract_if(.., |s| fits(s)).count()
+    }
+
     /// Claims the record about this act and holds it against what it must say.
     ///
     /// With a nonce the record is found by it, so a wrong container is told as such;
@@ -222,8 +227,7 @@ impl Watcher {
 
     /// How many lines of stdout fit, claimed or not.
     pub fn count(&self, fits: impl Fn(&Seen) -> bool) -> usize {
-        let said = lock(&self.said);
-        said.seen.iter().filter(|seen| fits(seen)).count()
+        lock(&self.said).seen.iter().filter(|s| fits(s)).count()
     }
 
     /// After a failure was told: what came of it is not told again.

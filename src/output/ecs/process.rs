@@ -76,6 +76,17 @@ pub(super) fn hint<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> 
     if !writer.confirmed {
         facts(&mut object, "ldwatch.writer.hint", writer, twins);
     }
+    if let Some(hint) = &writer.hint {
+        let mut put = |key, path: Option<&'a [u8]>| {
+            object.put_some(
+                key,
+                path.map(|path| twins.text("ldwatch.writer.hint", key, path)),
+            );
+        };
+        put("executable", hint.executable.as_deref());
+        put("script", hint.script.as_deref());
+        object.put("source", hint.source.name());
+    }
     object
 }
 

@@ -45,6 +45,7 @@ fn bench() -> Bench {
             rung: Rung::Named,
             gaps: Vec::new(),
         },
+        trail: String::new(),
     });
     let (records_in, records) = unbounded();
     let (jobs, work) = Jobs::new(100);

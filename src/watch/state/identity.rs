@@ -167,6 +167,7 @@ mod tests {
                 rung: Rung::Named,
                 gaps: Vec::new(),
             },
+            trail: String::new(),
         }
     }
 

@@ -10,7 +10,8 @@ use crate::sys::pidfd;
 use crate::watch::budget::{Actor, Folded};
 use crate::watch::jobs::Acted;
 use crate::watch::watched::Watched;
-use crate::who::process::{Boot, writer};
+use crate::who::process::Boot;
+use crate::who::trail::Trail;
 
 /// A copy-up ends, and what it was for is done, within this time. Its writer is the
 /// only one that the kernel tells of a change of attributes, and of a rename.
@@ -32,8 +33,13 @@ impl Watched {
         earlier.as_ref().is_none_or(lives) || !pidfd.is_some_and(lives)
     }
 
-    pub(super) fn resolve(&self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Actor {
-        let writer = writer(boot, pid, pidfd);
+    pub(super) fn resolve(
+        &self,
+        (boot, trail): (&Boot, &mut Trail),
+        pid: i32,
+        pidfd: Option<&OwnedFd>,
+    ) -> Actor {
+        let writer = trail.writer(boot, pid, pidfd);
         // Only a container that no file named needs to know whose root the writer has.
         let same_root = self.subject.container.id.is_none()
             && pidfd.is_some_and(|pidfd| root_of(pid, pidfd).as_ref() == Some(&self.subject.root));
@@ -63,13 +69,13 @@ impl Watched {
 
     /// One act of all that was gathered. Of several writers any may have made the
     /// difference that will be seen: the last is named, the first kept, none confirmed.
-    pub(super) fn gathered(&self, boot: &Boot, folded: Folded) -> Acted {
+    pub(super) fn gathered(&self, who: (&Boot, &mut Trail), folded: Folded) -> Acted {
         if folded.acts == 0 {
             return Acted::look(at(folded.since), Detection::Event);
         }
         let (writer, same_root) = match (folded.first, folded.last) {
             (first, Some((pid, pidfd))) if folded.several => {
-                let (last, same_root) = self.resolve(boot, pid, pidfd.as_ref());
+                let (last, same_root) = self.resolve(who, pid, pidfd.as_ref());
                 let writer = Writer {
                     confirmed: false,
                     first: first.map(|(first, _)| Box::new(first)),
