@@ -93,11 +93,13 @@ fn counted(counters: Counters) -> String {
         state_failures,
         execs,
         execs_lost,
+        enrichments_left_out,
     } = counters;
     format!(
         "events {events}  triggers {triggers}  acts {acts}  folded {folded}  overflows {overflows}  \
          broken reads {broken_reads}  refused marks {refused_marks}  records dropped {records_dropped}  \
-         state failures {state_failures}  execs {execs}  execs lost {execs_lost}"
+         state failures {state_failures}  execs {execs}  execs lost {execs_lost}  \
+         enrichments left out {enrichments_left_out}"
     )
 }
 

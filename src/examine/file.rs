@@ -104,7 +104,7 @@ fn seen(root: &Root, walk: Walk, upper: Option<&Path>, quote: usize) -> Look {
     };
     view.target = link;
     view.in_upper = match view.mounted {
-        None => upper.and_then(in_upper),
+        None => upper.and_then(|upper| in_upper(upper, PRELOAD_PATH.as_bytes())),
         Some(_) => None,
     };
     Look::File(Box::new(view))
@@ -189,7 +189,7 @@ fn time(seconds: i64, nanos: i64) -> SystemTime {
 
 /// Opens for reading what a walk found, through its descriptor: the very object,
 /// whatever the path names by now. Never blocks (`O_NONBLOCK`: leases).
-fn reopen(object: &OwnedFd) -> io::Result<File> {
+pub(super) fn reopen(object: &OwnedFd) -> io::Result<File> {
     let path = format!("/proc/self/fd/{}", object.as_raw_fd());
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     Ok(File::from(open(path.as_str(), flags, Mode::empty())?))
@@ -231,9 +231,9 @@ fn xattr_digest(file: &File) -> Option<[u8; 32]> {
 
 /// The path exists in the writable layer and is no whiteout (a character device
 /// 0:0, overlayfs documentation, "whiteouts and opaque directories").
-fn in_upper(upper: &Path) -> Option<bool> {
+pub(super) fn in_upper(upper: &Path, path: &[u8]) -> Option<bool> {
     let root = open_dir(upper).ok()?;
-    let walk = walk(root.as_fd(), PRELOAD_PATH.as_bytes(), &mut |_| false).ok()?;
+    let walk = walk(root.as_fd(), path, &mut |_| false).ok()?;
     Some(match walk.end {
         _ if walk.link.is_some() => true,
         End::Found(found) => {

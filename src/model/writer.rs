@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::parse::cgroup::Member;
+use crate::parse::cgroup::{Member, Runtime};
 
 /// Where a writer's facts come from, best first (ARCHITECTURE.md, "Attribution").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,8 @@ pub struct Ancestor {
     pub start: Option<SystemTime>,
     /// Hash of boot id, pid and start ticks (lower-case hex).
     pub entity_id: Option<String>,
+    /// Mount namespace, by the inode number of its `/proc/PID/ns/mnt`.
+    pub mount_ns: Option<u64>,
 }
 
 /// The process that changed the file.
@@ -109,10 +111,14 @@ pub struct Writer {
     pub uid: Option<u32>,
     /// Effective group id, as the host sees it.
     pub gid: Option<u32>,
+    /// Names of these ids, as the container's own files tell them.
+    pub names: Names,
     /// Effective capability set.
     pub capabilities: Option<u64>,
     /// Start time.
     pub start: Option<SystemTime>,
+    /// Start time in clock ticks since boot: with the pid it names the process.
+    pub start_ticks: Option<u64>,
     /// Has a controlling terminal.
     pub interactive: Option<bool>,
     /// Hash of boot id, pid and start ticks (lower-case hex).
@@ -121,14 +127,60 @@ pub struct Writer {
     pub parents: Vec<Ancestor>,
     /// Mount namespace, by the inode number of its `/proc/PID/ns/mnt`.
     pub mount_ns: Option<u64>,
-    /// The container the writer is in, by its cgroup; `None`: not known.
+    /// The container that its cgroup names; `None`: none.
     pub member: Option<Member>,
+    /// The container the writer is in, as far as that could be found out.
+    pub home: Option<Home>,
     /// Where the writer stands relative to the changed container.
     pub origin: Origin,
     /// Of several writers that were folded into one look this is the last; who was first.
     pub first: Option<Box<Writer>>,
     /// The exec trail's word, where `/proc` did not name the executable.
     pub hint: Option<Hint>,
+    /// How it came to be where it is.
+    pub entry: Entry,
+    /// A container engine's own tool, by its executable on the host: fixed words.
+    pub tool: Option<&'static str>,
+}
+
+/// Names of a writer's ids, as the container's files tell them: its own claim.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Of the effective user.
+    pub user: Option<Vec<u8>>,
+    /// Of the real user.
+    pub real_user: Option<Vec<u8>>,
+    /// Of the effective group.
+    pub group: Option<Vec<u8>>,
+}
+
+/// The container that a writer is in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Home {
+    /// Container ID, where there is one.
+    pub id: Option<String>,
+    /// Name, where the container is watched and has one.
+    pub name: Option<String>,
+    /// The runtime.
+    pub runtime: Option<Runtime>,
+    /// Pod uid, where the cgroup holds it.
+    pub pod_uid: Option<String>,
+    /// What tells it: `mount-namespace`, `rootfs` or `cgroup`.
+    pub told_by: &'static str,
+}
+
+impl Home {
+    /// As a cgroup names it, which a process with privileges can choose.
+    #[must_use]
+    pub fn by_cgroup(member: &Member) -> Self {
+        Self {
+            id: member.id.clone(),
+            name: None,
+            runtime: Some(member.runtime),
+            pod_uid: member.pod_uid.clone(),
+            told_by: "cgroup",
+        }
+    }
 }
 
 impl Writer {
@@ -148,16 +200,21 @@ impl Writer {
             real_uid: None,
             uid: None,
             gid: None,
+            names: Names::default(),
             capabilities: None,
             start: None,
+            start_ticks: None,
             interactive: None,
             entity_id: None,
             parents: Vec::new(),
             mount_ns: None,
             member: None,
+            home: None,
             origin: Origin::Unknown,
             first: None,
             hint: None,
+            entry: Entry::Unknown,
+            tool: None,
         }
     }
 
@@ -205,6 +262,33 @@ impl Origin {
             Self::OtherContainer => "other-container",
             Self::Host => "host",
             Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How a writer came to where it stands, as its parents show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// It descends from the container's init, or is it.
+    Init,
+    /// It, or a parent of it in the container, was started from outside: `docker exec`,
+    /// `kubectl exec`, `podman exec`, `nsenter`.
+    Session,
+    /// It is not in the container at all.
+    Outside,
+    /// Not known.
+    Unknown,
+}
+
+impl Entry {
+    /// The word used in output; none for what is not known.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Init => Some("init"),
+            Self::Session => Some("session"),
+            Self::Outside => Some("outside"),
+            Self::Unknown => None,
         }
     }
 }

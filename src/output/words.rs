@@ -4,13 +4,16 @@
 use std::fmt::Write as _;
 
 use crate::model::{
-    Action, ChangeType, Container, FileView, Finding, Gap, Origin, PRELOAD_PATH, Record, Writer,
+    Action, ChangeType, Container, Enrichment, FileView, Finding, Gap, Home, Origin, PRELOAD_PATH,
+    Program, Record, Writer,
 };
-use crate::output::escape::{escape, quoted};
+use crate::output::escape::{escape, hex, quoted};
 use crate::parse::preload::Entry;
 
 /// Word for a writer outside the container whose file it changed.
 pub const CROSS_BOUNDARY: &str = "cross-boundary";
+/// Word for a container engine's own tool.
+pub const RUNTIME_TOOL: &str = "runtime-tool";
 /// Added to the risk of an alert whose writer came from outside.
 const CROSS_BOUNDARY_RISK: u8 = 10;
 /// Libraries named in the sentence before it says "and N more".
@@ -58,6 +61,7 @@ impl Level {
 pub fn level(record: &Record) -> Level {
     match record {
         Record::Gap(_) => Level::Error,
+        Record::Enrichment(_) => Level::Info,
         Record::Finding(finding) => match (
             finding.change.alert,
             finding.change.action,
@@ -148,6 +152,7 @@ pub fn sentence(record: &Record) -> String {
     match record {
         Record::Finding(finding) => finding_sentence(finding),
         Record::Gap(gap) => gap_sentence(gap),
+        Record::Enrichment(more) => enrichment_sentence(more),
     }
 }
 
@@ -250,22 +255,33 @@ fn by(out: &mut String, writer: &Writer) {
     if !facts.is_empty() {
         let _ = write!(out, " ({})", facts.join(", "));
     }
-    let member = writer
-        .member
-        .as_ref()
-        .and_then(|member| member.id.as_deref());
-    let _ = match (writer.origin, member) {
-        (Origin::OtherContainer, Some(id)) => {
-            write!(
-                out,
-                " from another container, {}",
-                quoted(short_id(id).as_bytes(), NAME_CAP)
-            )
+    let home = writer.home.as_ref().and_then(home_name);
+    let _ = match (writer.origin, home) {
+        (Origin::OtherContainer, Some(name)) => {
+            write!(out, " from another container, {name}")
         }
         (Origin::OtherContainer, None) => write!(out, " from another container"),
         (Origin::Host, _) => write!(out, " from the host"),
         (Origin::Inside | Origin::Unknown, _) => Ok(()),
     };
+    if let Some(tool) = writer.tool {
+        let _ = write!(out, " ({tool})");
+    }
+}
+
+/// The name and the short ID of the container that a writer is in.
+#[must_use]
+pub fn home_name(home: &Home) -> Option<String> {
+    let id = home.id.as_deref().map(short_id);
+    let names = [home.name.as_deref(), id].into_iter().flatten();
+    let names: Vec<String> = names
+        .map(|name| quoted(name.as_bytes(), NAME_CAP))
+        .collect();
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        [name, rest @ ..] => Some(format!("{name} ({})", rest.join(", "))),
+    }
 }
 
 fn gap_sentence(gap: &Gap) -> String {
@@ -279,4 +295,43 @@ fn gap_sentence(gap: &Gap) -> String {
         "ldwatch does not see everything{place}: {}: {detail}",
         gap.reason
     )
+}
+
+fn enrichment_sentence(more: &Enrichment) -> String {
+    let program = quoted(&more.executable, NAME_CAP);
+    let place = container(&more.alert.container);
+    format!(
+        "{program}, which changed {PRELOAD_PATH} in {place}, {}",
+        program_facts(&more.program).join(", ")
+    )
+}
+
+/// What is known of a program, each in a few words.
+#[must_use]
+pub fn program_facts(program: &Program) -> Vec<String> {
+    let layer = program.layer.map(|layer| match layer {
+        "image" => "came with the image".to_owned(),
+        "writable" => "lies in the writable layer".to_owned(),
+        "memfd" => "has never been a file".to_owned(),
+        "host" => "is a file of the host".to_owned(),
+        other => format!("lies on a {other}"),
+    });
+    let sha256 = program.sha256.as_ref().map(|sha256| {
+        let found = match program.found {
+            "path" => " (of the file that has its name now)",
+            _ => "",
+        };
+        format!("has sha256 {}{found}", hex(sha256))
+    });
+    let deleted = program.deleted == Some(true) && program.layer != Some("memfd");
+    let unread = program.unread.as_deref();
+    let unread =
+        unread.map(|why| format!("was not read: {}", escape(why.as_bytes(), NAME_CAP).shown));
+    let facts = [
+        layer,
+        deleted.then(|| "is deleted".to_owned()),
+        sha256,
+        unread,
+    ];
+    facts.into_iter().flatten().collect()
 }

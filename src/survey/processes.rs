@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 
 use crate::parse::cgroup::member;
 use crate::parse::stat::{stat, status};
-use crate::reach::{InitRoot, ProcessKey, mount_ns, read_table};
+use crate::reach::{InitRoot, ProcessKey, mount_ns, pinned, read_of, read_table};
 use crate::survey::mounts::{RootKey, RootMount, root};
 use crate::sys::pidfd;
 
 /// A process first seen this long ago has the root that it will keep.
 const UNSETTLED: Duration = Duration::from_secs(2);
+/// Bytes of a writer's mount table in which its root is looked for.
+const MAX_ROOT_TABLE: u64 = 256 * 1024;
 
 /// A process that stands for a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,6 +148,13 @@ pub fn root_of(pid: i32, pidfd: &OwnedFd) -> Option<RootKey> {
     let table = read_table(Path::new(&format!("/proc/{pid}/mountinfo"))).ok()?;
     let key = root(&table)?.key;
     pidfd::exists(pidfd.as_fd()).then_some(key)
+}
+
+/// Which root filesystem a process has as its root now, found again by its key.
+#[must_use]
+pub fn root_now(key: ProcessKey) -> Option<RootKey> {
+    let table = read_of(&pinned(key).ok()?, "mountinfo", MAX_ROOT_TABLE).ok()?;
+    Some(root(&table)?.key)
 }
 
 fn read_init(proc_root: &Path, namespace: u64, key: ProcessKey) -> Option<Init> {

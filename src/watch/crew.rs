@@ -6,10 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
 
+use crossbeam_channel::bounded;
+
 use crate::survey::runtime::Readers;
 use crate::survey::sight::Survey;
 use crate::sys::epoll::Wake;
 use crate::watch::deliver::{Deliverer, Outlet};
+use crate::watch::enricher::{self, Enrich};
 use crate::watch::examiner::Examiner;
 use crate::watch::queue::Jobs;
 use crate::watch::run::Options;
@@ -33,6 +36,8 @@ pub struct Crew {
     pub jobs: Jobs,
     /// Records that were given up.
     pub dropped: Arc<AtomicU64>,
+    /// Alerts that were not looked into further.
+    pub left_out: Arc<AtomicU64>,
 }
 
 impl Crew {
@@ -62,6 +67,17 @@ impl Crew {
             store,
             surveyor.asker(),
         );
+        let (alerts, wanted) = bounded(enricher::ROOM);
+        let left_out = Arc::new(AtomicU64::new(0));
+        let enrich = Enrich {
+            alerts,
+            left_out: Arc::clone(&left_out),
+        };
+        let (examiner, records) = (examiner.enriched(enrich), deliverer.queue.clone());
+        let counter = Arc::clone(&left_out);
+        thread::Builder::new()
+            .name("enrich".to_owned())
+            .spawn(move || enricher::work(&wanted, &records, &counter))?;
         let examiner = thread::Builder::new()
             .name("examine".to_owned())
             .spawn(move || examiner.work(&work))?;
@@ -71,6 +87,7 @@ impl Crew {
             examiner,
             jobs,
             dropped,
+            left_out,
         })
     }
 }

@@ -240,7 +240,7 @@ impl Work {
 fn changes(records: &[Record]) -> Vec<Change> {
     let change = |record: &Record| match record {
         Record::Finding(finding) => Some(finding.change),
-        Record::Gap(_) => None,
+        Record::Gap(_) | Record::Enrichment(_) => None,
     };
     records.iter().filter_map(change).collect()
 }

@@ -12,10 +12,13 @@
 
 mod finding;
 mod known;
+mod place;
 mod telling;
 
+pub use place::key;
+
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
@@ -27,7 +30,7 @@ use crate::model::{Detection, FileKind, FileView, Record, RootfsId};
 use crate::sys::fanotify::mask;
 use crate::sys::limits::slim;
 use crate::watch::deliver::Delivery;
-use crate::watch::examiner::finding::records;
+use crate::watch::enricher::Enrich;
 use crate::watch::examiner::known::{Known, Memory};
 use crate::watch::jobs::{Acted, Job, Subject};
 use crate::watch::outpost::Outposts;
@@ -78,6 +81,10 @@ pub struct Examiner {
     held: HashMap<RootfsId, Held>,
     memory: Memory,
     outposts: Outposts,
+    /// Containers of which no names are known yet.
+    unnamed: VecDeque<RootfsId>,
+    /// Later facts about alerts are asked for here.
+    enrich: Option<Enrich>,
     /// The last delivery found no room.
     stuck: Cell<bool>,
 }
@@ -104,17 +111,31 @@ impl Examiner {
             held: HashMap::new(),
             memory: Memory::new(store),
             outposts: Outposts::default(),
+            unnamed: VecDeque::new(),
+            enrich: None,
             stuck: Cell::default(),
+        }
+    }
+
+    /// Has alerts looked into further once they are told.
+    #[must_use]
+    pub fn enriched(self, enrich: Enrich) -> Self {
+        Self {
+            enrich: Some(enrich),
+            ..self
         }
     }
 
     /// Works until the loop hangs up; what is held is told before the end.
     pub fn work(mut self, jobs: &Desk) {
         loop {
-            let due = self.held.values().map(|held| held.until).min();
+            let due = match self.unnamed.is_empty() {
+                true => self.held.values().map(|held| held.until).min(),
+                false => Some(Instant::now()),
+            };
             match jobs.next(due) {
                 Ok(job) => self.job(job),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.learn_ahead(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             // An explanation that waits in the queue is as good as here.
@@ -127,7 +148,10 @@ impl Examiner {
     fn job(&mut self, job: Job) {
         match job {
             Job::First(subject, at, _) => self.first(subject, at),
-            Job::Look(subject, acted, _) => self.acted(subject, *acted),
+            Job::Look(subject, acted, _) => {
+                self.meet(&subject);
+                self.acted(subject, *acted);
+            }
             Job::Forget(id) => self.part(id),
         }
     }
@@ -148,15 +172,10 @@ impl Examiner {
     fn release_one(&mut self, id: RootfsId) {
         match self.held.remove(&id) {
             // What changed since then has an event of its own.
-            Some(Held {
-                subject,
-                acted,
-                seen,
-                ..
-            }) if acted.mask == 0 => {
-                self.judge(&subject, acted, seen);
+            Some(held) if held.acted.mask == 0 => {
+                self.judge(&held.subject, held.acted, held.seen);
             }
-            Some(Held { subject, acted, .. }) => self.examine(&subject, acted),
+            Some(held) => self.examine(&held.subject, held.acted),
             None => {}
         }
     }
@@ -181,6 +200,7 @@ impl Examiner {
         }
         let (known, trouble) = self.memory.recall(&subject);
         self.known.insert(subject.id, known);
+        self.meet(&subject);
         if let Some(gap) = trouble {
             self.send(Delivery::Record(Record::Gap(Box::new(gap))), 1);
         }
@@ -303,7 +323,7 @@ impl Examiner {
     }
 
     /// What a look after an act means, against what was known before it.
-    fn judge(&mut self, subject: &Subject, acted: Acted, after: Option<FileView>) {
+    fn judge(&mut self, subject: &Subject, mut acted: Acted, after: Option<FileView>) {
         let known = self.known.entry(subject.id).or_default();
         // Equal to the last time stamp: this very act was looked at before its last
         // event was read.
@@ -326,11 +346,13 @@ impl Examiner {
             self.survey.ask(Ask::Again(subject.id));
         }
         let is_new = past.earlier || past.last == Last::Unseen;
+        if found.iter().any(|verdict| verdict.change.alert) {
+            self.name(subject, &mut acted);
+        }
         let views = (&past, after.as_ref());
-        let records = records(subject, acted, found, views, self.host_ns);
+        let records = self.records(subject, acted, found, views);
         if is_new || !records.is_empty() {
-            let count = records.len();
-            self.send(Delivery::Act { records, remember }, count);
+            self.tell(subject, records, remember);
         }
     }
 }

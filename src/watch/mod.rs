@@ -4,6 +4,7 @@ mod acts;
 pub mod budget;
 mod crew;
 pub mod deliver;
+pub mod enricher;
 mod events;
 pub mod examiner;
 pub mod jobs;

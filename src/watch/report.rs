@@ -46,6 +46,7 @@ impl Watch {
             groups: self.marks.lanes(),
             marks: self.marks.len(),
             counters: Counters {
+                enrichments_left_out: self.left_out.load(Ordering::Relaxed),
                 state_failures: self.deliverer.state_failures(),
                 execs: self.trail.execs,
                 execs_lost: self.trail.lost,

@@ -90,6 +90,7 @@ pub struct Watch {
     pub(super) deliverer: Deliverer,
     pub(super) counters: Counters,
     pub(super) dropped: Arc<AtomicU64>,
+    pub(super) left_out: Arc<AtomicU64>,
     pub(super) started: Instant,
     pub(super) pace: Pace,
     pub(super) ready: bool,
@@ -141,6 +142,7 @@ impl Watch {
             examiner,
             jobs,
             dropped,
+            left_out,
         } = Crew::start(&options, outlet, &boot, &bell)?;
         let now = Instant::now();
         Ok(Self {
@@ -155,6 +157,7 @@ impl Watch {
             deliverer,
             counters: Counters::default(),
             dropped,
+            left_out,
             started: now,
             ready: false,
             status_due: None,

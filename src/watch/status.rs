@@ -36,6 +36,9 @@ pub struct Counters {
     /// Overflows and failed reads of the exec trail: they cost names of writers.
     #[serde(default)]
     pub execs_lost: u64,
+    /// Alerts whose writer's executable was not looked at, for want of room.
+    #[serde(default)]
+    pub enrichments_left_out: u64,
 }
 
 /// One container in the status.

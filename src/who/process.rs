@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 use procfs::process::Process;
 use sha2::{Digest, Sha256};
 
-use crate::model::{Ancestor, Origin, Writer, WriterSource};
+use crate::model::{Ancestor, Writer, WriterSource};
 use crate::parse::cgroup::{Member, member};
 use crate::parse::stat::{Stat, stat, status};
 use crate::reach::{mount_ns, read_of, read_table};
@@ -177,12 +177,12 @@ fn read(boot: &Boot, process: &Process, exe: Option<PathBuf>) -> io::Result<Writ
         gid: status.gid.map(|(_, effective)| effective),
         capabilities: status.effective,
         start: Some(boot.start(stat.start_ticks)),
+        start_ticks: Some(stat.start_ticks),
         interactive: Some(stat.tty != 0),
         entity_id: Some(boot.entity(pid, stat.start_ticks)),
         parents: parents(boot, &stat, mount_ns),
         mount_ns,
         member: member(&text),
-        origin: Origin::Unknown,
         ..Writer::unknown(Some(pid))
     })
 }
@@ -232,6 +232,7 @@ fn parents(boot: &Boot, child: &Stat, home: Option<u64>) -> Vec<Ancestor> {
             break;
         }
         let first = chain.is_empty().then(|| args(&process).0);
+        let mount_ns = namespace(&process);
         chain.push(Ancestor {
             pid: next,
             name: stat.comm.clone(),
@@ -242,8 +243,9 @@ fn parents(boot: &Boot, child: &Stat, home: Option<u64>) -> Vec<Ancestor> {
             args: first.unwrap_or_default(),
             start: Some(boot.start(stat.start_ticks)),
             entity_id: Some(boot.entity(next, stat.start_ticks)),
+            mount_ns,
         });
-        if namespace(&process) != home {
+        if mount_ns != home {
             break;
         }
         (next, younger) = (stat.ppid, stat.start_ticks);

@@ -10,6 +10,7 @@
 #![allow(clippy::print_stderr)]
 
 mod contain;
+mod disguise;
 mod execs;
 mod hand;
 mod mounts;
@@ -72,6 +73,9 @@ fn run(args: &[OsString]) -> Result<()> {
 fn change(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<()> {
     harmless(verb, path)?;
     if let Some(done) = mounts::mount_act(verb, path, nonce, extra) {
+        return done;
+    }
+    if let Some(done) = disguise::act(verb, path, nonce, extra) {
         return done;
     }
     if let Some(done) = execs::act(verb, path, nonce, extra) {

@@ -1,8 +1,7 @@
 //! Names, types and values of the fields.
 
-use ldwatch::model::{Action, ChangeType, Detection, Finding, Origin, Record, WriterSource};
+use ldwatch::model::{Action, ChangeType, Detection, Finding, Home, Origin, Record, WriterSource};
 use ldwatch::output::ecs::{Ecs, parse};
-use ldwatch::parse::cgroup::{Member, Runtime};
 use serde_json::{Value, json};
 
 use super::findings::{OTHER_ID, every_kind, finding, gap, host, moment, of, with};
@@ -177,10 +176,9 @@ fn a_writer_from_outside_raises_the_risk_and_says_so() {
         let crossed = value(&with(|finding| {
             let writer = finding.writer.as_mut().unwrap();
             writer.origin = origin;
-            writer.member = Some(Member {
+            writer.home = Some(Home {
                 id: Some(OTHER_ID.to_owned()),
-                runtime: Runtime::Docker,
-                pod_uid: None,
+                ..Home::default()
             });
         }));
         assert_eq!(
