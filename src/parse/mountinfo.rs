@@ -39,6 +39,13 @@ impl Mount<'_> {
             })
     }
 
+    /// The superblock has an option without a value, such as `pids`.
+    #[must_use]
+    pub fn has_option(&self, name: &[u8]) -> bool {
+        let mut options = self.super_options.split(|&byte| byte == b',');
+        options.any(|option| option == name)
+    }
+
     /// The layers of an overlay, as whoever mounted it named them.
     #[must_use]
     pub fn layers(&self) -> Vec<Vec<u8>> {
