@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use ldwatch::config::{Config, keys, parse};
+use ldwatch::watch::status::Counters;
 
 fn text(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -70,6 +71,15 @@ fn each_exit_code_stands_in_the_man_page() {
             page.contains(&format!("\n**{code}**\n")),
             "{code} is missing"
         );
+    }
+}
+
+#[test]
+fn each_counter_stands_in_the_operators_page() {
+    let page = text("docs/ALERTS.md");
+    for (name, _) in Counters::default().named() {
+        let row = format!("\n| `{}` | ", name.replace('_', "-"));
+        assert!(page.contains(&row), "{name} has no row");
     }
 }
 
@@ -152,7 +162,7 @@ fn each_dependency_has_its_reason() {
 }
 
 /// Every document that is written for people.
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -162,6 +172,7 @@ const DOCUMENTS: [&str; 10] = [
     "docs/DEPENDENCIES.md",
     "docs/ECS.md",
     "docs/KERNELS.md",
+    "docs/OPERATING.md",
     "docs/man/ldwatch.8.md",
 ];
 

@@ -81,26 +81,8 @@ fn gap(container: &Covered) -> String {
 }
 
 fn counted(counters: Counters) -> String {
-    let Counters {
-        events,
-        triggers,
-        acts,
-        folded,
-        overflows,
-        broken_reads,
-        refused_marks,
-        records_dropped,
-        state_failures,
-        execs,
-        execs_lost,
-        enrichments_left_out,
-    } = counters;
-    format!(
-        "events {events}  triggers {triggers}  acts {acts}  folded {folded}  overflows {overflows}  \
-         broken reads {broken_reads}  refused marks {refused_marks}  records dropped {records_dropped}  \
-         state failures {state_failures}  execs {execs}  execs lost {execs_lost}  \
-         enrichments left out {enrichments_left_out}"
-    )
+    let words = |(name, count): (&str, u64)| format!("{} {count}", name.replace('_', " "));
+    counters.named().map(words).join("  ")
 }
 
 fn failed(path: PathBuf, source: io::Error) -> Error {

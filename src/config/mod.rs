@@ -37,6 +37,9 @@ pub struct Config {
     /// Time between two looks at every container; `None`: no sweep.
     #[serde(deserialize_with = "values::duration_or_off")]
     pub sweep: Option<Duration>,
+    /// Time between two signs of life; `None`: none.
+    #[serde(deserialize_with = "values::duration_or_off")]
+    pub heartbeat: Option<Duration>,
     /// How long triggers of one act are gathered.
     #[serde(deserialize_with = "values::duration")]
     pub settle: Duration,
@@ -122,6 +125,7 @@ impl Default for Config {
         Self {
             event_module: "ldwatch".to_owned(),
             sweep: Some(Duration::from_secs(30)),
+            heartbeat: None,
             settle: Duration::from_millis(5),
             state_dir: Some(PathBuf::from("/var/lib/ldwatch")),
             status_file: Some(PathBuf::from("/run/ldwatch/status.json")),

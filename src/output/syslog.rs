@@ -122,6 +122,7 @@ fn message_id(record: &Record) -> u32 {
         Record::Finding(_) => 1,
         Record::Enrichment(_) => 800,
         Record::Gap(_) => 900,
+        Record::Heartbeat(_) => 800,
     }
 }
 

@@ -9,9 +9,10 @@ use crate::model::{
     Record, Writer,
 };
 use crate::output::escape::{escape, hex, quoted};
+use crate::output::program::program_facts;
 use crate::output::time::{rfc3339, rfc3339_or_epoch};
 use crate::output::words::{
-    container_name, cross_boundary, entries, home_name, image, newest_first, program_facts, risk,
+    container_name, cross_boundary, entries, home_name, image, newest_first, risk, sentence,
     short_id, verb,
 };
 
@@ -34,6 +35,7 @@ pub fn render(record: &Record, colour: bool, into: &mut String) {
         Record::Finding(finding) => page.finding(finding),
         Record::Gap(gap) => page.gap(gap),
         Record::Enrichment(more) => page.enrichment(more),
+        Record::Heartbeat(beat) => page.line("", &rfc3339_or_epoch(beat.at), &sentence(record)),
     }
     page.out.push('\n');
 }

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use crate::model::{Container, RootfsId};
 use crate::reach::{HostMount, ProcessKey, Reach, pinned};
 use crate::survey::guard::Guard;
-use crate::survey::init::by_cgroup;
+use crate::survey::init::by_init;
 use crate::survey::mounts::{RootKey, RootMount};
 use crate::survey::processes::Init;
+use crate::survey::runtime::Readers;
 use crate::survey::sight::{News, Sighting, Table};
 use crate::survey::spots::spots;
 use crate::sys::pidfd;
@@ -54,15 +55,14 @@ impl Known {
 
 /// Takes what the init tells: the way in, the namespace, and a name when no file
 /// gave one. Whether anything changed.
-pub(super) fn take_init(known: &mut Known, init: Option<&Init>) -> bool {
+pub(super) fn take_init(known: &mut Known, init: Option<&Init>, readers: &mut Readers) -> bool {
     let way = init.map(Init::way);
-    let key = way.map(|way| way.key);
     let mut changed = way != known.reach.init;
     known.reach.init = way;
     known.mount_ns = init.map(|init| init.mount_ns);
     if known.container.id.is_none()
-        && let Some(key) = key
-        && let Some(container) = by_cgroup(key)
+        && let Some(init) = init
+        && let Some(container) = by_init(init, readers)
         && !known.container.build
         && container != known.container
     {
@@ -115,7 +115,8 @@ pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
 }
 
 /// Opens a table only while its namespace's init is the one meant.
-fn table(init: ProcessKey) -> Option<Table> {
+#[must_use]
+pub fn table(init: ProcessKey) -> Option<Table> {
     let pidfd = pidfd::open(init.pid).ok()?;
     let mounts = File::open(format!("/proc/{}/mountinfo", init.pid)).ok()?;
     pinned(init).ok()?;

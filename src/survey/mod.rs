@@ -3,6 +3,7 @@
 //! and none has to be alive.
 
 pub mod file;
+pub mod groups;
 mod guard;
 pub mod init;
 mod known;
@@ -12,6 +13,7 @@ pub mod processes;
 pub mod runtime;
 pub mod sight;
 pub mod spots;
+mod strangers;
 pub mod whois;
 
 pub use self::runtime::{Owner, Readers, owner};

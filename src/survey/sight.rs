@@ -13,7 +13,6 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use crate::model::{Container, RootfsId};
-use crate::parse::fstype::is_trusted;
 use crate::reach::{ProcessKey, Reach, pinned, read_table};
 use crate::survey::guard::Guard;
 use crate::survey::known::{Known, host_mount, sighting, take_init};
@@ -22,6 +21,8 @@ use crate::survey::mounts::{RootKey, RootMount, overlays, root};
 use crate::survey::processes::{Init, Inits};
 use crate::survey::runtime::{Owner, Readers};
 use crate::survey::spots::{Spot, upper_spots};
+
+pub use crate::survey::known::table;
 
 /// A root filesystem to watch, or one to watch anew.
 #[derive(Debug)]
@@ -77,12 +78,12 @@ pub enum News {
 /// Reads the host and keeps the book.
 #[derive(Debug)]
 pub struct Survey {
-    readers: Readers,
-    inits: Inits,
-    host_ns: u64,
-    host_root: RootKey,
-    known: Vec<Known>,
-    guard: Guard,
+    pub(super) readers: Readers,
+    pub(super) inits: Inits,
+    pub(super) host_ns: u64,
+    pub(super) host_root: RootKey,
+    pub(super) known: Vec<Known>,
+    pub(super) guard: Guard,
     next: u64,
 }
 
@@ -127,8 +128,13 @@ impl Survey {
 
     /// Looks again at the directories on the way to one container's file.
     pub fn again(&mut self, id: RootfsId, tell: &mut dyn FnMut(News)) {
-        if let Some(known) = self.known.iter().find(|known| known.id == id) {
-            sighting(known, tell);
+        let Some(known) = self.known.iter().find(|known| known.id == id) else {
+            return;
+        };
+        sighting(known, tell);
+        // What made its table move may be a container in the container.
+        if let Some(namespace) = known.mount_ns {
+            self.table(namespace, tell);
         }
     }
 
@@ -153,6 +159,7 @@ impl Survey {
         layers: &mut Layers<'_>,
         tell: &mut dyn FnMut(News),
     ) {
+        self.inits.hosts = found.iter().map(|overlay| overlay.key.device).collect();
         let mut by_root: HashMap<RootKey, RootMount> = HashMap::new();
         for overlay in found {
             // The first mount of a superblock is the runtime's; later ones are binds.
@@ -172,7 +179,10 @@ impl Survey {
     fn drop_gone(&mut self, mounted: &HashMap<RootKey, RootMount>, tell: &mut dyn FnMut(News)) {
         self.known.retain_mut(|known| {
             let now = mounted.get(&known.root).and_then(host_mount);
-            if now.is_some() && now == known.reach.host {
+            let within = known.reach.host.as_ref().and_then(|mount| mount.within);
+            let same = now.is_some() && now == known.reach.host;
+            // What is mounted in another namespace is that namespace's to tell.
+            if same || within.is_some_and(|key| pinned(key).is_ok()) {
                 return true;
             }
             known.reach.host = None;
@@ -198,6 +208,10 @@ impl Survey {
         tell: &mut dyn FnMut(News),
     ) {
         let same = |known: &Known| known.root == overlay.key;
+        let elsewhere = |known: &Known| same(known) && known.reach.host_path().is_none();
+        if self.known.iter().any(elsewhere) {
+            self.drop_stale(&overlay.key, tell);
+        }
         if let Some(index) = self.known.iter().position(same) {
             return self.seen_again(index, &overlay, tell);
         }
@@ -235,7 +249,12 @@ impl Survey {
         let Some(known) = self.known.get_mut(index) else {
             return;
         };
-        if known.reach.host.is_none() {
+        if known
+            .reach
+            .host
+            .as_ref()
+            .is_none_or(|mount| mount.within.is_some())
+        {
             known.reach.host = host_mount(overlay);
         }
         // Guarded before it is walked: what replaces it meanwhile is told.
@@ -255,28 +274,43 @@ impl Survey {
 
     fn processes(&mut self, tell: &mut dyn FnMut(News)) {
         let inits = self.inits.scan("/proc".as_ref(), self.host_ns);
+        self.inner_mounts(tell);
+        self.drop_moved(&inits, tell);
         for known in &mut self.known {
             let init = inits.get(&known.root);
             if init.map(Init::way) == known.reach.init && known.container.id.is_some() {
                 continue;
             }
-            if take_init(known, init) || known.untold {
+            if take_init(known, init, &mut self.readers) || known.untold {
                 known.untold = false;
                 sighting(known, tell);
             }
         }
         self.drop_ended(tell);
         for (key, init) in inits {
-            let is_new = !self.known.iter().any(|known| known.root == key);
-            // A service with private mounts has the host's root, or a part of it.
-            if is_new && (init.root.is_overlay() || (init.contained && key != self.host_root)) {
-                self.hidden(init, tell);
+            if !self.known.iter().any(|known| known.root == key) {
+                self.hidden(&init, tell);
             }
         }
     }
 
+    /// Forgets what another process stands for now, unless it is the same that it was.
+    fn drop_moved(&mut self, inits: &HashMap<RootKey, Init>, tell: &mut dyn FnMut(News)) {
+        let moved = |known: &&Known| inits.get(&known.root).map(Init::way) != known.reach.init;
+        let moved: Vec<RootKey> = self
+            .known
+            .iter()
+            .filter(moved)
+            .filter(|known| known.reach.host_path().is_none())
+            .map(|known| known.root.clone())
+            .collect();
+        for key in moved {
+            self.drop_stale(&key, tell);
+        }
+    }
+
     /// Forgets what the host does not mount and whose last process ended.
-    fn drop_ended(&mut self, tell: &mut dyn FnMut(News)) {
+    pub(super) fn drop_ended(&mut self, tell: &mut dyn FnMut(News)) {
         self.known.retain(|known| {
             let there = known.reach.host.is_some() || known.reach.init.is_some();
             if !there {
@@ -287,39 +321,7 @@ impl Survey {
         });
     }
 
-    /// A root filesystem that the host's mount table does not show, or not as one.
-    fn hidden(&mut self, init: Init, tell: &mut dyn FnMut(News)) {
-        let closed = (!is_trusted(&init.root.fstype)).then(|| {
-            let fstype = String::from_utf8_lossy(&init.root.fstype);
-            format!(
-                "the root filesystem is {fstype}: its server may not answer, so it is not asked"
-            )
-        });
-        let mut known = Known {
-            id: self.fresh(),
-            root: init.root.key.clone(),
-            closed,
-            reach: Reach {
-                host: None,
-                init: None,
-            },
-            mount_ns: None,
-            // They are named in a namespace of the container's own making.
-            layers_answer: false,
-            upper: init.root.upper.clone(),
-            container: Container {
-                missing: vec!["id"],
-                ..Container::default()
-            },
-            untold: false,
-            guarded: false,
-        };
-        take_init(&mut known, Some(&init));
-        sighting(&known, tell);
-        self.known.push(known);
-    }
-
-    fn fresh(&mut self) -> RootfsId {
+    pub(super) fn fresh(&mut self) -> RootfsId {
         self.next += 1;
         RootfsId(self.next)
     }

@@ -221,7 +221,7 @@ impl Examiner {
                 self.held.insert(held.subject.id, held);
                 return;
             }
-            if self.explains(&acted, &held.acted, subject.id) {
+            if self.explains(&held, &acted) {
                 // However often an act goes on: the first hold ends when it ends.
                 until = (held.acted.mask != 0).then_some(held.until);
                 acted.join(held.acted);
@@ -244,14 +244,15 @@ impl Examiner {
         }
     }
 
-    /// An act goes on with what is held, or is the reason for it.
-    fn explains(&self, acted: &Acted, held: &Acted, id: RootfsId) -> bool {
-        if held.mask == 0 {
+    /// An act explains what is held: the act that it is part of, or a difference that
+    /// was seen before it.
+    fn explains(&self, held: &Held, acted: &Acted) -> bool {
+        if held.acted.mask == 0 {
             // What changed while nobody looked is not laid to a later chmod.
-            return acted.mask & CHANGING != 0 || !self.is_earlier(id);
+            return acted.mask & CHANGING != 0 || !self.is_earlier(held.subject.id);
         }
         // Where the kernel does not say who began it, whoever goes on with it did.
-        let (begun, goes_on) = (held.pid(), acted.pid());
+        let (begun, goes_on) = (held.acted.pid(), acted.pid());
         begun == goes_on || begun.is_none() || goes_on.is_none()
     }
 

@@ -10,6 +10,7 @@ pub mod examiner;
 pub mod jobs;
 pub mod ladder;
 pub mod lane;
+mod lookout;
 pub mod losses;
 pub mod marks;
 mod news;

@@ -13,6 +13,7 @@ impl Watch {
     /// Tells what is due: a sign of life, records that were given up, and the state.
     pub(super) fn report(&mut self, now: Instant) {
         self.service.turned(now);
+        self.beat(now);
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             self.counters.records_dropped += dropped;
@@ -30,6 +31,23 @@ impl Watch {
             self.status_due = None;
             self.deliver(Delivery::Status(Box::new(self.status(now))));
         }
+    }
+
+    /// Tells a sign of life on a turn that is made anyway: on the first, and then on
+    /// the first after each interval.
+    fn beat(&mut self, now: Instant) {
+        let due = self.ready && self.beat_due.is_some_and(|due| due <= now);
+        if let Some(every) = self.options.heartbeat.filter(|_| due) {
+            self.beat_due = Some(now + every);
+            self.deliver(Delivery::Heartbeat(Box::new(self.status(now))));
+        }
+    }
+
+    /// When to wake up for a sign of life: only where no sweep turns the loop in time.
+    pub(super) fn beat_alone(&self) -> Option<Instant> {
+        let every = self.options.heartbeat.filter(|_| self.ready)?;
+        let alone = self.options.sweep.is_none_or(|sweep| every < sweep);
+        self.beat_due.filter(|_| alone)
     }
 
     fn status(&self, now: Instant) -> Status {

@@ -55,6 +55,8 @@ pub struct Options {
     pub settle: Duration,
     /// How often everything is looked at; `None`: never.
     pub sweep: Option<Duration>,
+    /// How often a sign of life is told; `None`: never.
+    pub heartbeat: Option<Duration>,
     /// Run under `SCHED_FIFO` when allowed.
     pub realtime: bool,
     /// Keep a trail of the programs that containers execute.
@@ -95,6 +97,7 @@ pub struct Watch {
     pub(super) pace: Pace,
     pub(super) ready: bool,
     pub(super) status_due: Option<Instant>,
+    pub(super) beat_due: Option<Instant>,
     /// The service manager; nobody, unless the verb says otherwise.
     pub service: Service,
     pub(super) jobs: Jobs,
@@ -147,6 +150,7 @@ impl Watch {
         let now = Instant::now();
         Ok(Self {
             next_sweep: options.sweep.map(|sweep| now + sweep),
+            beat_due: options.heartbeat.map(|_| now),
             pace: Pace::new(options.realtime, now),
             options,
             waiter,
@@ -242,6 +246,7 @@ impl Watch {
             // Not written before the first survey is over: waiting for it would spin.
             self.status_due.filter(|_| self.ready),
             self.service.due(),
+            self.beat_alone(),
             self.next_rested(),
         ]
         .into_iter()
@@ -263,6 +268,7 @@ impl Watch {
             match word {
                 Word::Reloaded(options) => {
                     self.next_sweep = options.sweep.map(|sweep| Instant::now() + sweep);
+                    self.beat_due = options.heartbeat.map(|_| Instant::now());
                     self.options = options;
                 }
                 Word::ReaderGone(why) => return Some(Ended::ReaderGone(why)),
@@ -280,7 +286,7 @@ impl Watch {
         }
         if self.next_sweep.is_some_and(|due| due <= now) {
             self.next_sweep = self.options.sweep.map(|sweep| now + sweep);
-            self.surveyor.ask(Ask::Pass);
+            self.surveyor.ask(Ask::Sweep);
             self.read_all();
             self.look_at_all(Detection::Sweep);
             self.mark_again();

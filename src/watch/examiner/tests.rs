@@ -95,7 +95,7 @@ impl Bench {
                 finding.change.action,
                 finding.writer.and_then(|writer| writer.pid),
             )),
-            Record::Gap(_) | Record::Enrichment(_) => None,
+            Record::Gap(_) | Record::Enrichment(_) | Record::Heartbeat(_) => None,
         };
         let all = self.records.try_iter().flat_map(records);
         all.filter_map(finding).collect()

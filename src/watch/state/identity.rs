@@ -154,6 +154,7 @@ mod tests {
                     path: PathBuf::from(path),
                     id: 7,
                     unique: None,
+                    within: None,
                 }),
                 init: None,
             },
