@@ -86,6 +86,12 @@ pub struct Root {
 }
 
 impl Reach {
+    /// The way by the host's mount alone.
+    #[must_use]
+    pub fn by_host(host: Option<HostMount>) -> Self {
+        Self { host, init: None }
+    }
+
     /// Opens the root: through the init when it still lives, else through the host.
     ///
     /// # Errors

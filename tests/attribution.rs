@@ -45,6 +45,7 @@ fn said_of(
     run: impl Fn(&str) -> Outcome,
 ) -> BTreeMap<Named, usize> {
     let mut all = BTreeMap::new();
+    let mut sources: BTreeMap<String, usize> = BTreeMap::new();
     for _ in 0..ROUNDS {
         let own = nonce();
         assert_eq!(run(&own), Outcome::Done);
@@ -56,7 +57,10 @@ fn said_of(
         assert_eq!(text(&seen.value, "container.id"), container.id);
         holds_together(&seen.value);
         *all.entry(named(&seen.value)).or_default() += 1;
+        let source = text(&seen.value, "ldwatch.writer.source").to_owned();
+        *sources.entry(source).or_default() += 1;
     }
+    eprintln!("sources: {sources:?}");
     all
 }
 

@@ -30,6 +30,31 @@ pub fn run(count: usize) {
     fs::copy(std::env::current_exe().unwrap(), inside(PROGRAM)).unwrap();
     fs::write(inside(MARKER), "").unwrap();
     let writers = place(&image, nonce(&cell_tag(0), 0).len());
+    head(count);
+    for realtime in [true, false] {
+        let container = image.start().unwrap_or_else(|reason| panic!("{reason}"));
+        let files = Scratch::new();
+        let more = format!("realtime = {realtime}\n");
+        let ldwatch = Tail::ldwatch_with(files.path(), &more);
+        // The watcher also learns the container's init; then nothing else is going on.
+        sleep(Duration::from_secs(6));
+        let fifo = ["no", fifo(&files)][usize::from(realtime)];
+        for busy in [false, true] {
+            let hogs = busy.then(Hogs::start);
+            for (number, how) in writers.iter().enumerate() {
+                let cell = number + 10 * usize::from(busy) + 20 * usize::from(realtime);
+                let said = Said::of(&container, &ldwatch, how, (cell, count));
+                let cpus = ["idle", "busy"][usize::from(busy)];
+                let name = how.name.split(':').next().unwrap_or_default();
+                println!("{fifo:<9}{cpus:<6}{name:<10}{said}");
+            }
+            drop(hogs);
+        }
+        ldwatch.stop();
+    }
+}
+
+fn head(count: usize) {
     println!(
         "{count} writers in each cell; the executable: confirmed, hinted, named wrongly (as a"
     );
@@ -50,28 +75,6 @@ pub fn run(count: usize) {
         "args",
         "parent"
     );
-    let mut cell = 0;
-    for realtime in [true, false] {
-        let container = image.start().unwrap_or_else(|reason| panic!("{reason}"));
-        let files = Scratch::new();
-        let more = format!("realtime = {realtime}\n");
-        let ldwatch = Tail::ldwatch_with(files.path(), &more);
-        // The watcher also learns the container's init; then nothing else is going on.
-        sleep(Duration::from_secs(6));
-        let fifo = ["no", fifo(&files)][usize::from(realtime)];
-        for busy in [false, true] {
-            let hogs = busy.then(Hogs::start);
-            for how in &writers {
-                cell += 1;
-                let said = Said::of(&container, &ldwatch, how, (cell, count));
-                let cpus = ["idle", "busy"][usize::from(busy)];
-                let name = how.name.split(':').next().unwrap_or_default();
-                println!("{fifo:<9}{cpus:<6}{name:<10}{said}");
-            }
-            drop(hogs);
-        }
-        ldwatch.stop();
-    }
 }
 
 /// Whether real time is in force, by the status file.

@@ -230,10 +230,7 @@ impl Survey {
             layers_answer: layers.answer(&overlay),
             root: overlay.key.clone(),
             closed: None,
-            reach: Reach {
-                host: host_mount(&overlay),
-                init: None,
-            },
+            reach: Reach::by_host(host_mount(&overlay)),
             mount_ns: None,
             upper: overlay.upper,
             container,

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Sender, bounded};
 
 use crate::survey::runtime::Readers;
 use crate::survey::sight::Survey;
 use crate::sys::epoll::Wake;
-use crate::watch::deliver::{Deliverer, Outlet};
+use crate::watch::deliver::{Deliverer, Delivery, Outlet};
 use crate::watch::enricher::{self, Enrich};
 use crate::watch::examiner::Examiner;
 use crate::watch::queue::Jobs;
@@ -67,17 +67,7 @@ impl Crew {
             store,
             surveyor.asker(),
         );
-        let (alerts, wanted) = bounded(enricher::ROOM);
-        let left_out = Arc::new(AtomicU64::new(0));
-        let enrich = Enrich {
-            alerts,
-            left_out: Arc::clone(&left_out),
-        };
-        let (examiner, records) = (examiner.enriched(enrich), deliverer.queue.clone());
-        let counter = Arc::clone(&left_out);
-        thread::Builder::new()
-            .name("enrich".to_owned())
-            .spawn(move || enricher::work(&wanted, &records, &counter))?;
+        let (examiner, left_out) = enriched(examiner, &deliverer.queue)?;
         let examiner = thread::Builder::new()
             .name("examine".to_owned())
             .spawn(move || examiner.work(&work))?;
@@ -90,4 +80,23 @@ impl Crew {
             left_out,
         })
     }
+}
+
+/// Has alerts looked into by a thread of its own once they are told; and what counts
+/// those that were not.
+fn enriched(
+    examiner: Examiner,
+    records: &Sender<Delivery>,
+) -> io::Result<(Examiner, Arc<AtomicU64>)> {
+    let (alerts, wanted) = bounded(enricher::ROOM);
+    let left_out = Arc::new(AtomicU64::new(0));
+    let enrich = Enrich {
+        alerts,
+        left_out: Arc::clone(&left_out),
+    };
+    let (records, counter) = (records.clone(), Arc::clone(&left_out));
+    thread::Builder::new()
+        .name("enrich".to_owned())
+        .spawn(move || enricher::work(&wanted, &records, &counter))?;
+    Ok((examiner.enriched(enrich), left_out))
 }

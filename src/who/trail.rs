@@ -29,8 +29,10 @@ use self::book::{Book, Program};
 const BATCH: usize = 64 * 24;
 /// How long it is read in one turn of the loop: file events come first.
 const TURN: Duration = Duration::from_millis(2);
-/// How long it is read before a writer is resolved by it.
-const DRAIN: Duration = Duration::from_millis(5);
+/// How long it is read before a writer is resolved by it. One that is not empty then is
+/// in a storm: for a while the next writers wait for one batch only.
+const DRAIN: Duration = Duration::from_millis(4);
+const STORM: Duration = Duration::from_millis(20);
 /// Bytes of a program's head: its program headers and the name of its loader.
 const HEAD: usize = 1024;
 /// Longest path kept.
@@ -42,6 +44,8 @@ pub struct Trail {
     group: Result<Group, String>,
     book: Book,
     own_pid: i32,
+    /// When a drain did not come to the end.
+    behind: Option<Instant>,
     /// Programs opened for execution, as far as they were read.
     pub execs: u64,
     /// Overflows of the queue, and reads that failed: records that are missing.
@@ -62,6 +66,7 @@ impl Trail {
             group,
             book: Book::default(),
             own_pid: nix::unistd::getpid().as_raw(),
+            behind: None,
             execs: 0,
             lost: 0,
         }
@@ -90,9 +95,23 @@ impl Trail {
         self.read_for(TURN);
     }
 
-    fn read_for(&mut self, time: Duration) {
+    /// Whether it was read to its end.
+    fn read_for(&mut self, time: Duration) -> bool {
         let start = Instant::now();
-        while self.batch() && start.elapsed() < time {}
+        while self.batch() {
+            if start.elapsed() >= time {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn drain(&mut self) {
+        let storm = self.behind.is_some_and(|behind| behind.elapsed() < STORM);
+        let time = if storm { Duration::ZERO } else { DRAIN };
+        if !self.read_for(time) && !storm {
+            self.behind = Some(Instant::now());
+        }
     }
 
     /// Reads one batch; whether there may be more.
@@ -132,7 +151,7 @@ impl Trail {
         if self.group.is_err() || pid <= 0 {
             return writer;
         }
-        self.read_for(DRAIN);
+        self.drain();
         if writer.executable.is_some() {
             // It executed one program, and about when it wrote, another: which of the
             // two wrote is not known.

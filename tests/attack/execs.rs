@@ -7,8 +7,6 @@ use std::io::{Error, Result};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
-use std::thread::sleep;
-use std::time::Duration;
 
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, execv};
@@ -29,7 +27,6 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Option<
         "write-execve" => write_first(path, nonce, extra),
         "forked" => forked(path, nonce),
         "execs" => execs(nonce, extra),
-        "again" => again(path, nonce, extra),
         _ => return None,
     })
 }
@@ -93,14 +90,4 @@ fn execs(program: &str, count: &str) -> Result<()> {
         Command::new(program).status()?;
     }
     Ok(())
-}
-
-/// Writes as often as `count` says, a moment apart; what the last leaves says so.
-fn again(path: &Path, nonce: &str, count: &str) -> Result<()> {
-    let count: u32 = count.parse().map_err(Error::other)?;
-    for number in 1..count {
-        write(path, &format!("{nonce}-{number}"))?;
-        sleep(Duration::from_millis(2));
-    }
-    write(path, &format!("{nonce}-end"))
 }

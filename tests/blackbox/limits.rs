@@ -55,7 +55,8 @@ fn rung(watcher: &Watcher, container: &Overlay) -> String {
     found.map_or_else(String::new, |one| text(one, "rung").to_owned())
 }
 
-/// A change in each container, and its alert, by whatever sees it.
+/// A change in each container, and its alert. A descriptor still tells of a write; of a
+/// rename the sweep alone does.
 fn told_everywhere(watcher: &Watcher, containers: &[Overlay], verb: &str) {
     for container in containers {
         let own = nonce();
@@ -84,7 +85,7 @@ fn on_a_machine_of_its_own_the_limits_of_inotify_are_told_and_the_sweep_goes_on(
     let containers = made.expect("containers");
     for (name, to, verb) in [
         ("max_user_watches", FEW, "create"),
-        ("max_user_instances", "0", "truncate-write"),
+        ("max_user_instances", "0", "rename-outside"),
     ] {
         let limit = Limit::lower(name, to);
         let mut watcher = Watcher::start("sweep = \"1s\"\n");

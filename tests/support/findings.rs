@@ -116,6 +116,16 @@ pub fn ancestor(pid: i32, name: &str) -> Ancestor {
     }
 }
 
+fn home() -> Home {
+    Home {
+        id: Some(CONTAINER_ID.to_owned()),
+        name: Some("web".to_owned()),
+        runtime: Some(Runtime::Docker),
+        pod_uid: None,
+        told_by: "mount-namespace",
+    }
+}
+
 pub fn writer() -> Writer {
     Writer {
         pid: Some(4711),
@@ -151,13 +161,7 @@ pub fn writer() -> Writer {
             runtime: Runtime::Docker,
             pod_uid: None,
         }),
-        home: Some(Home {
-            id: Some(CONTAINER_ID.to_owned()),
-            name: Some("web".to_owned()),
-            runtime: Some(Runtime::Docker),
-            pod_uid: None,
-            told_by: "mount-namespace",
-        }),
+        home: Some(home()),
         origin: Origin::Inside,
         first: None,
         hint: None,
