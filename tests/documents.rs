@@ -162,7 +162,7 @@ fn each_dependency_has_its_reason() {
 }
 
 /// Every document that is written for people.
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -171,6 +171,7 @@ const DOCUMENTS: [&str; 10] = [
     "docs/CONTRIBUTING.md",
     "docs/DEPENDENCIES.md",
     "docs/ECS.md",
+    "docs/KERNELS.md",
     "docs/OPERATING.md",
     "docs/man/ldwatch.8.md",
 ];
@@ -226,4 +227,15 @@ fn links_and_source_files_named_in_the_documents_exist() {
             assert!(here, "{document}: {source} is not there");
         }
     }
+}
+
+/// The table is made from the runs on those kernels, and by no hand.
+#[test]
+fn the_table_of_kernels_in_the_readme_is_the_scripts() -> io::Result<()> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/vm/report");
+    let output = Command::new(script).arg("check").output()?;
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "scripts/kernels --table: {told}");
+    assert!(text("README.md").contains("| 5.10 | `split` |"), "no table");
+    Ok(())
 }

@@ -139,6 +139,7 @@ pub fn options(config: &Config) -> Options {
         sweep: config.sweep,
         heartbeat: config.heartbeat,
         realtime: config.realtime,
+        exec_trail: config.exec_trail,
         rung: config.rung.forced(),
         quote: config.content_limit,
         state_roots: config.runtimes.state_roots.clone(),

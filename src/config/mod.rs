@@ -53,6 +53,8 @@ pub struct Config {
     pub content_limit: usize,
     /// The watch loop runs under `SCHED_FIFO` when the kernel allows.
     pub realtime: bool,
+    /// A trail is kept of the programs that containers execute.
+    pub exec_trail: bool,
     /// Forces one rung for all root filesystems.
     pub rung: RungChoice,
     /// Standard output.
@@ -129,6 +131,7 @@ impl Default for Config {
             status_file: Some(PathBuf::from("/run/ldwatch/status.json")),
             content_limit: 4096,
             realtime: true,
+            exec_trail: true,
             rung: RungChoice::Auto,
             stdout: Stdout {
                 format: StdoutFormat::Auto,

@@ -112,7 +112,7 @@ impl Sinks {
         match record {
             Record::Finding(finding) => self.alerts += u64::from(finding.change.alert),
             Record::Gap(_) => self.gaps += 1,
-            Record::Heartbeat(_) => {}
+            Record::Enrichment(_) | Record::Heartbeat(_) => {}
         }
         self.line.clear();
         self.ecs.render(record, now, &mut self.line);

@@ -64,7 +64,10 @@ impl Watch {
             groups: self.marks.lanes(),
             marks: self.marks.len(),
             counters: Counters {
+                enrichments_left_out: self.left_out.load(Ordering::Relaxed),
                 state_failures: self.deliverer.state_failures(),
+                execs: self.trail.execs,
+                execs_lost: self.trail.lost,
                 ..self.counters
             },
             containers: all
@@ -90,5 +93,6 @@ fn covered(watched: &Watched) -> Covered {
             .map(|path| path.to_string_lossy().into_owned()),
         rung: subject.coverage.rung.name().to_owned(),
         gaps: subject.coverage.gaps.clone(),
+        exec_trail: subject.trail.clone(),
     }
 }

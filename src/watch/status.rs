@@ -19,6 +19,9 @@ pub struct Counters {
     pub triggers: u64,
     /// Acts handed to the examiner.
     pub acts: u64,
+    /// Acts folded into others: their containers were over their budget.
+    #[serde(default)]
+    pub folded: u64,
     /// Queue overflows.
     pub overflows: u64,
     /// Reads that failed or could not be understood.
@@ -30,6 +33,15 @@ pub struct Counters {
     /// States of containers that could not be read or written.
     #[serde(default)]
     pub state_failures: u64,
+    /// Programs executed in containers, as the exec trail read them.
+    #[serde(default)]
+    pub execs: u64,
+    /// Overflows and failed reads of the exec trail: they cost names of writers.
+    #[serde(default)]
+    pub execs_lost: u64,
+    /// Alerts whose writer's executable was not looked at, for want of room.
+    #[serde(default)]
+    pub enrichments_left_out: u64,
     /// Alerts told.
     #[serde(default)]
     pub alerts: u64,
@@ -51,11 +63,12 @@ impl Counters {
 
     /// Each counter under its name, in the order in which they are shown.
     #[must_use]
-    pub fn named(self) -> [(&'static str, u64); 11] {
+    pub fn named(self) -> [(&'static str, u64); 15] {
         [
             ("events", self.events),
             ("triggers", self.triggers),
             ("acts", self.acts),
+            ("folded", self.folded),
             ("alerts", self.alerts),
             ("gaps", self.gaps),
             ("overflows", self.overflows),
@@ -64,6 +77,9 @@ impl Counters {
             ("records_dropped", self.records_dropped),
             ("records_lost", self.records_lost),
             ("state_failures", self.state_failures),
+            ("execs", self.execs),
+            ("execs_lost", self.execs_lost),
+            ("enrichments_left_out", self.enrichments_left_out),
         ]
     }
 }
@@ -84,6 +100,9 @@ pub struct Covered {
     pub rung: String,
     /// What is not seen.
     pub gaps: Vec<String>,
+    /// `on`, or why no trail is kept of the programs executed in it.
+    #[serde(default)]
+    pub exec_trail: String,
 }
 
 /// The whole state.
@@ -180,6 +199,7 @@ mod tests {
             rootfs: None,
             rung: rung.name().to_owned(),
             gaps: gaps.iter().map(|gap| (*gap).to_owned()).collect(),
+            exec_trail: String::new(),
         }
     }
 

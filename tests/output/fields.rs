@@ -1,8 +1,7 @@
 //! Names, types and values of the fields.
 
-use ldwatch::model::{Action, ChangeType, Detection, Finding, Origin, Record, WriterSource};
+use ldwatch::model::{Action, ChangeType, Detection, Finding, Home, Origin, Record, WriterSource};
 use ldwatch::output::ecs::{Ecs, parse};
-use ldwatch::parse::cgroup::{Member, Runtime};
 use serde_json::{Value, json};
 
 use super::findings::{OTHER_ID, every_kind, finding, gap, heartbeat, host, moment, of, with};
@@ -177,10 +176,9 @@ fn a_writer_from_outside_raises_the_risk_and_says_so() {
         let crossed = value(&with(|finding| {
             let writer = finding.writer.as_mut().unwrap();
             writer.origin = origin;
-            writer.member = Some(Member {
+            writer.home = Some(Home {
                 id: Some(OTHER_ID.to_owned()),
-                runtime: Runtime::Docker,
-                pod_uid: None,
+                ..Home::default()
             });
         }));
         assert_eq!(
@@ -321,4 +319,22 @@ fn write_samples() {
         .iter()
         .for_each(|record| ecs.render(record, moment(1), &mut bytes));
     std::fs::write(std::env::var_os("LDWATCH_SAMPLES").unwrap(), bytes).unwrap();
+}
+
+#[test]
+fn the_first_of_several_writers_is_named_and_nobody_is_confirmed() {
+    let several = value(&with(|finding| {
+        let last = finding.writer.as_mut().unwrap();
+        last.confirmed = false;
+        let first = ldwatch::model::Writer {
+            name: Some(b"sh".to_vec()),
+            ..ldwatch::model::Writer::unknown(Some(12))
+        };
+        last.first = Some(Box::new(first));
+    }));
+    assert_eq!(several["process"]["pid"], 4711);
+    assert_eq!(
+        several["ldwatch"]["writer"]["first"],
+        json!({"pid": 12, "name": "sh"})
+    );
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use ldwatch::output::syslog::{CLASSIC_CAP, Form, Frame, Payload};
 use ldwatch::output::text;
 
-use super::findings::{gap, heartbeat, with};
+use super::findings::{enrichment, gap, heartbeat, with};
 use super::value;
 
 fn compare(name: &str, text: &str) {
@@ -37,9 +37,16 @@ fn a_gap_as_ecs() {
 }
 
 #[test]
-fn an_alert_a_gap_and_a_heartbeat_for_people() {
+fn an_enrichment_as_ecs() {
+    let record = enrichment();
+    compare("enrichment.json", &format!("{:#}\n", value(&record)));
+}
+
+#[test]
+fn every_kind_of_record_for_people() {
     let mut page = String::new();
     text::render(&with(|_| {}), false, &mut page);
+    text::render(&enrichment(), false, &mut page);
     text::render(&gap(), false, &mut page);
     text::render(&heartbeat(), false, &mut page);
     compare("page.txt", &page);

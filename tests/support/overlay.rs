@@ -183,6 +183,11 @@ impl Overlay {
         command
     }
 
+    /// The directories of its cgroup.
+    pub fn cgroups(&self) -> &[PathBuf] {
+        self.cgroup.directories()
+    }
+
     /// Its first process.
     pub fn pid(&self) -> u32 {
         self.init.id()

@@ -2,9 +2,10 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use crate::model::{Container, Content, Coverage, FileView, Finding, Writer};
+use crate::model::{Container, Content, Coverage, FileView, Finding, Home, Writer};
 use crate::output::escape::{base64, escape, hex};
 use crate::output::words::entries;
+use crate::parse::cgroup::Runtime;
 use crate::parse::preload::Entry;
 
 use super::object::{Object, Twins};
@@ -146,20 +147,10 @@ fn writer<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> {
     object.put("confirmed", writer.confirmed);
     object.put("origin", writer.origin.name());
     object.put("args_truncated", writer.args_truncated);
-    if let Some(member) = &writer.member {
-        let mut place = Object::default();
-        let id = member.id.as_deref();
-        place.put_some(
-            "id",
-            id.map(|id| twins.text("ldwatch.writer.container", "id", id.as_bytes())),
-        );
-        place.put("runtime", member.runtime.name());
-        let pod_uid = member.pod_uid.as_deref();
-        place.put_some(
-            "pod_uid",
-            pod_uid.map(|uid| twins.text("ldwatch.writer.container", "pod_uid", uid.as_bytes())),
-        );
-        object.nest("container", place);
+    object.put_some("entry", writer.entry.name());
+    object.put_some("tool", writer.tool);
+    if let Some(home) = &writer.home {
+        object.nest("container", place(home, twins));
     }
     let lineage = if writer.confirmed {
         "ancestors"
@@ -173,5 +164,29 @@ fn writer<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> {
         .collect();
     object.list(lineage, parents);
     object.nest("hint", process::hint(writer, twins));
+    if let Some(first) = &writer.first {
+        object.nest(
+            "first",
+            process::briefly(first, "ldwatch.writer.first", twins),
+        );
+    }
+    object
+}
+
+/// The container that the writer is in.
+fn place<'a>(home: &'a Home, twins: &mut Twins<'a>) -> Object<'a> {
+    let at = "ldwatch.writer.container";
+    let mut object = Object::default();
+    let texts = [
+        ("id", &home.id),
+        ("name", &home.name),
+        ("pod_uid", &home.pod_uid),
+    ];
+    for (key, text) in texts {
+        let text = text.as_deref();
+        object.put_some(key, text.map(|text| twins.text(at, key, text.as_bytes())));
+    }
+    object.put_some("runtime", home.runtime.map(Runtime::name));
+    object.put("told_by", home.told_by);
     object
 }
