@@ -206,10 +206,7 @@ impl Survey {
         let container = match owner {
             Owner::Work(_) => return,
             Owner::Container(container) => *container,
-            Owner::Unknown => Container {
-                missing: vec!["id"],
-                ..Container::default()
-            },
+            Owner::Unknown => unnamed(),
         };
         let mut known = Known {
             id: self.fresh(),
@@ -310,10 +307,7 @@ impl Survey {
             // They are named in a namespace of the container's own making.
             layers_answer: false,
             upper: init.root.upper.clone(),
-            container: Container {
-                missing: vec!["id"],
-                ..Container::default()
-            },
+            container: unnamed(),
             untold: false,
             guarded: false,
         };
@@ -325,5 +319,13 @@ impl Survey {
     fn fresh(&mut self) -> RootfsId {
         self.next += 1;
         RootfsId(self.next)
+    }
+}
+
+/// A container of which nothing is known yet.
+fn unnamed() -> Container {
+    Container {
+        missing: vec!["id"],
+        ..Container::default()
     }
 }
