@@ -7,6 +7,7 @@
 mod support;
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::json;
 use support::record::{carries, field, text, texts};
@@ -17,6 +18,8 @@ use support::scratch::{Scratch, nonce};
 use support::watcher::{Seen, Watcher};
 use support::{PRELOAD, gate};
 
+/// The watcher sees every container of the machine, and others may be flooding theirs.
+const PATIENCE: Duration = Duration::from_secs(60);
 const SLEEP: &[&str] = &["/bin/sleep", "600"];
 
 /// A runtime that can copy a file into a container.
@@ -65,7 +68,8 @@ fn started(runtime: &impl Runtime, watcher: &mut Watcher) -> String {
 fn alert(watcher: &Watcher, own: &str) -> Seen {
     let fits =
         |seen: &Seen| carries(&seen.value, own) && text(&seen.value, "event.kind") == "alert";
-    watcher.claim(own, fits).unwrap()
+    let seen = watcher.claim_within(PATIENCE, fits);
+    seen.unwrap_or_else(|| panic!("no alert with {own}"))
 }
 
 fn crosses(seen: &Seen, victim: &str, origin: &str) {

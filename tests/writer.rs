@@ -9,6 +9,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -20,6 +21,8 @@ use support::scratch::nonce;
 use support::watcher::{Seen, Watcher};
 use support::{PRELOAD, gate};
 
+/// The watcher sees every container of the machine, and others may be flooding theirs.
+const PATIENCE: Duration = Duration::from_secs(60);
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nroot\u{202e}:x:1:1::/:\n";
 const GROUP: &str = "wheel:x:0:\n";
 
@@ -57,7 +60,8 @@ fn told(container: &Overlay, watcher: &Watcher, verb: &str, extra: &[&str]) -> O
 fn alert(watcher: &Watcher, own: &str) -> Seen {
     let fits =
         |seen: &Seen| carries(&seen.value, own) && text(&seen.value, "event.kind") == "alert";
-    watcher.claim(own, fits).unwrap()
+    let seen = watcher.claim_within(PATIENCE, fits);
+    seen.unwrap_or_else(|| panic!("no alert with {own}"))
 }
 
 /// What came after the alert.

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::model::{Content, FileKind, FileView, PRELOAD_PATH};
 use crate::parse::preload::entries;
 use crate::reach::{Reach, Root};
+use crate::sys::clock::started;
 use crate::sys::file::{attributes, birth, xattrs};
 use crate::sys::walk::{End, Found, Walk, open_dir, walk};
 
@@ -67,9 +68,25 @@ fn look_by(
         Err(error) => return Look::Blind(format!("root: {error}")),
     };
     match walk(&root, PRELOAD_PATH.as_bytes()) {
-        Ok(walk) => seen(&root, walk, upper, quote),
+        Ok(walk) => match seen(&root, walk, upper, quote) {
+            Look::File(mut view) => {
+                if view.in_upper.is_none() && view.mounted.is_none() && changed_since(reach, &view)
+                {
+                    view.in_upper = Some(true);
+                }
+                Look::File(view)
+            }
+            other => other,
+        },
         Err(error) => Look::Blind(format!("walk: {error}")),
     }
+}
+
+/// Without a layer to tell by, what changed after the container's first process began did
+/// not come with the image. A time of change is the kernel's word, whatever a process sets.
+fn changed_since(reach: &Reach, view: &FileView) -> bool {
+    let start = reach.init.and_then(|init| started(init.key.start_ticks));
+    start.is_some_and(|start| view.ctime >= start)
 }
 
 fn seen(root: &Root, walk: Walk, upper: Option<&Path>, quote: usize) -> Look {

@@ -49,11 +49,9 @@ impl Settle {
         seen: u64,
         settle: Duration,
     ) -> Option<Act> {
-        let earlier = match &self.pending {
-            Some((act, _)) if act.pid.is_some() && pid.is_some() && act.pid != pid => {
-                self.pending.take().map(|(act, _)| act)
-            }
-            _ => None,
+        let earlier = match self.begins(pid) {
+            true => self.pending.take().map(|(act, _)| act),
+            false => None,
         };
         let wait = match self.holder {
             Some((holder, interval)) if holder == pid => interval,
@@ -77,11 +75,18 @@ impl Settle {
         earlier
     }
 
+    /// A trigger of this writer would begin another act.
+    #[must_use]
+    pub fn begins(&self, pid: Option<i32>) -> bool {
+        match &self.pending {
+            Some((act, _)) => act.pid.is_some() && pid.is_some() && act.pid != pid,
+            None => true,
+        }
+    }
+
     /// The act that is over by now, if one is.
     pub fn release(&mut self, now: Instant, settle: Duration) -> Option<Act> {
-        let (act, deadline) = self.pending.as_ref()?;
-        let complete = act.mask & COMPLETE != 0 && act.pid.is_some();
-        if !complete && now < *deadline {
+        if !self.is_over(now) {
             return None;
         }
         let (mut act, _) = self.pending.take()?;
@@ -96,6 +101,15 @@ impl Settle {
             self.holder = Some((act.pid, interval));
         }
         Some(act)
+    }
+
+    /// An act is over by now.
+    #[must_use]
+    pub fn is_over(&self, now: Instant) -> bool {
+        self.pending.as_ref().is_some_and(|(act, deadline)| {
+            let complete = act.mask & COMPLETE != 0 && act.pid.is_some();
+            complete || now >= *deadline
+        })
     }
 
     /// When to ask `release` again.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::{Container, Coverage, FileView, Writer};
+use super::{Container, Coverage, FileView, Heartbeat, Writer};
 
 /// What happened, in the words of `event.action` (docs/ECS.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,4 +214,6 @@ pub enum Record {
     Gap(Box<Gap>),
     /// Later facts about an alert.
     Enrichment(Box<Enrichment>),
+    /// A sign of life.
+    Heartbeat(Box<Heartbeat>),
 }

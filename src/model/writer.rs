@@ -13,7 +13,7 @@ pub enum WriterSource {
     Zombie,
     /// Reaped; the pidfd still gave the cgroup.
     Reaped,
-    /// The exec trail's last record for the pid: a hint.
+    /// Nothing but the exec trail's last record for the pid: a hint.
     ExecTrail,
     /// Nothing but the pid in the event, or not even that.
     Unknown,
@@ -31,6 +31,38 @@ impl WriterSource {
             Self::Unknown => "unknown",
         }
     }
+}
+
+/// Whose program a hint names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HintSource {
+    /// The last program that the process itself opened to execute.
+    ExecTrail,
+    /// The same of its parent: the process executed none that was seen.
+    ParentExecTrail,
+}
+
+impl HintSource {
+    /// The word used in output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ExecTrail => "exec-trail",
+            Self::ParentExecTrail => "parent-exec-trail",
+        }
+    }
+}
+
+/// What the exec trail says of a writer whose executable could not be read: probable,
+/// and never a fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// Whose program.
+    pub source: HintSource,
+    /// The program; `None`: only the script is known.
+    pub executable: Option<Vec<u8>>,
+    /// The script that the program was to run.
+    pub script: Option<Vec<u8>>,
 }
 
 /// One process on the way from the writer to its container's init.
@@ -101,6 +133,10 @@ pub struct Writer {
     pub home: Option<Home>,
     /// Where the writer stands relative to the changed container.
     pub origin: Origin,
+    /// Of several writers that were folded into one look this is the last; who was first.
+    pub first: Option<Box<Writer>>,
+    /// The exec trail's word, where `/proc` did not name the executable.
+    pub hint: Option<Hint>,
     /// How it came to be where it is.
     pub entry: Entry,
     /// A container engine's own tool, by its executable on the host: fixed words.
@@ -175,9 +211,32 @@ impl Writer {
             member: None,
             home: None,
             origin: Origin::Unknown,
+            first: None,
+            hint: None,
             entry: Entry::Unknown,
             tool: None,
         }
+    }
+
+    /// The program to show: the executable, else what the trail hints at, else the name
+    /// that the process gave itself. Only of a confirmed writer the first is a fact.
+    #[must_use]
+    pub fn program(&self) -> Option<&[u8]> {
+        let hint = self
+            .hint
+            .as_ref()
+            .and_then(|hint| hint.executable.as_deref());
+        self.executable.as_deref().or(hint).or(self.name.as_deref())
+    }
+
+    /// What `program` gives is a confirmed fact.
+    #[must_use]
+    pub fn is_program_sure(&self) -> bool {
+        let hinted = self
+            .hint
+            .as_ref()
+            .is_some_and(|hint| hint.executable.is_some());
+        self.confirmed && (self.executable.is_some() || !hinted)
     }
 }
 

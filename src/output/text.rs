@@ -9,9 +9,10 @@ use crate::model::{
     Record, Writer,
 };
 use crate::output::escape::{escape, hex, quoted};
+use crate::output::program::program_facts;
 use crate::output::time::{rfc3339, rfc3339_or_epoch};
 use crate::output::words::{
-    container_name, cross_boundary, entries, home_name, image, newest_first, program_facts, risk,
+    container_name, cross_boundary, entries, home_name, image, newest_first, risk, sentence,
     short_id, verb,
 };
 
@@ -34,6 +35,7 @@ pub fn render(record: &Record, colour: bool, into: &mut String) {
         Record::Finding(finding) => page.finding(finding),
         Record::Gap(gap) => page.gap(gap),
         Record::Enrichment(more) => page.enrichment(more),
+        Record::Heartbeat(beat) => page.line("", &rfc3339_or_epoch(beat.at), &sentence(record)),
     }
     page.out.push('\n');
 }
@@ -259,34 +261,28 @@ fn container(container: &Container) -> String {
 }
 
 fn who(writer: &Writer) -> String {
-    let program = writer.executable.as_deref().or(writer.name.as_deref());
-    let mut facts = vec![program.map_or_else(
+    let mut facts = vec![writer.program().map_or_else(
         || "unknown program".to_owned(),
         |name| quoted(name, NAME_CAP),
     )];
     facts.extend(writer.pid.map(|pid| format!("pid {pid}")));
-    facts.extend(
-        writer
-            .vpid
-            .filter(|&vpid| Some(vpid) != writer.pid)
-            .map(|vpid| format!("(inside: {vpid})")),
-    );
+    let inside = writer.vpid.filter(|&vpid| Some(vpid) != writer.pid);
+    facts.extend(inside.map(|vpid| format!("(inside: {vpid})")));
     let user = writer.names.user.as_deref();
     let user = user.map_or(String::new(), |name| {
         format!(" ({})", quoted(name, NAME_CAP))
     });
     facts.extend(writer.uid.map(|uid| format!("uid {uid}{user}")));
-    facts.extend(
-        writer
-            .real_uid
-            .filter(|&real| Some(real) != writer.uid)
-            .map(|real| format!("real uid {real}")),
-    );
+    let real = writer.real_uid.filter(|&real| Some(real) != writer.uid);
+    facts.extend(real.map(|real| format!("real uid {real}")));
     if writer.interactive == Some(true) {
         facts.push("on a terminal".to_owned());
     }
     if !writer.confirmed {
         facts.push(format!("(a hint, not confirmed: {})", writer.source.name()));
+    } else if let Some(hint) = writer.hint.as_ref().filter(|_| !writer.is_program_sure()) {
+        let source = hint.source.name();
+        facts.push(format!("(the program is a hint, not confirmed: {source})"));
     }
     facts.join("  ")
 }
@@ -340,7 +336,7 @@ fn noticed(finding: &Finding) -> String {
         risk(finding)
     );
     if finding.folded > 0 {
-        text.push_str(&format!("; {} more triggers folded in", finding.folded));
+        text.push_str(&format!("; {} more acts folded in", finding.folded));
     }
     if finding.repeat {
         text.push_str("; may have been told before");

@@ -4,10 +4,11 @@
 use std::fmt::Write as _;
 
 use crate::model::{
-    Action, ChangeType, Container, Enrichment, FileView, Finding, Gap, Home, Origin, PRELOAD_PATH,
-    Program, Record, Writer,
+    Action, ChangeType, Container, Enrichment, FileView, Finding, Gap, Heartbeat, Home, Origin,
+    PRELOAD_PATH, Record, Writer,
 };
-use crate::output::escape::{escape, hex, quoted};
+use crate::output::escape::{escape, quoted};
+use crate::output::program::program_facts;
 use crate::parse::preload::Entry;
 
 /// Word for a writer outside the container whose file it changed.
@@ -32,7 +33,7 @@ pub enum Level {
     Warning = 4,
     /// Worth keeping: a deletion, an allowed change.
     Notice = 5,
-    /// State: present, touched.
+    /// State: present, touched, heartbeat.
     Info = 6,
 }
 
@@ -62,6 +63,7 @@ pub fn level(record: &Record) -> Level {
     match record {
         Record::Gap(_) => Level::Error,
         Record::Enrichment(_) => Level::Info,
+        Record::Heartbeat(_) => Level::Info,
         Record::Finding(finding) => match (
             finding.change.alert,
             finding.change.action,
@@ -153,6 +155,7 @@ pub fn sentence(record: &Record) -> String {
         Record::Finding(finding) => finding_sentence(finding),
         Record::Gap(gap) => gap_sentence(gap),
         Record::Enrichment(more) => enrichment_sentence(more),
+        Record::Heartbeat(beat) => heartbeat_sentence(beat),
     }
 }
 
@@ -235,13 +238,14 @@ fn container(container: &Container) -> String {
 }
 
 fn by(out: &mut String, writer: &Writer) {
-    let program = writer.executable.as_deref().or(writer.name.as_deref());
+    let program = writer.program();
     // Only a confirmed fact is told without "probably".
-    let (probably, uid) = if writer.confirmed {
-        ("", writer.uid)
+    let probably = if writer.is_program_sure() {
+        ""
     } else {
-        (" probably", None)
+        " probably"
     };
+    let uid = writer.uid.filter(|_| writer.confirmed);
     let _ = match program {
         Some(program) => write!(out, "{probably} by {}", quoted(program, NAME_CAP)),
         None => write!(out, " by an unknown process"),
@@ -305,32 +309,24 @@ fn enrichment_sentence(more: &Enrichment) -> String {
     )
 }
 
-/// What is known of a program, each in a few words.
-#[must_use]
-pub fn program_facts(program: &Program) -> Vec<String> {
-    let layer = program.layer.map(|layer| match layer {
-        "image" => "came with the image".to_owned(),
-        "writable" => "lies in the writable layer".to_owned(),
-        "memfd" => "has never been a file".to_owned(),
-        "host" => "is a file of the host".to_owned(),
-        other => format!("lies on a {other}"),
-    });
-    let sha256 = program.sha256.as_ref().map(|sha256| {
-        let found = match program.found {
-            "path" => " (of the file that has its name now)",
-            _ => "",
-        };
-        format!("has sha256 {}{found}", hex(sha256))
-    });
-    let deleted = program.deleted == Some(true) && program.layer != Some("memfd");
-    let unread = program.unread.as_deref();
-    let unread =
-        unread.map(|why| format!("was not read: {}", escape(why.as_bytes(), NAME_CAP).shown));
-    let facts = [
-        layer,
-        deleted.then(|| "is deleted".to_owned()),
-        sha256,
-        unread,
-    ];
-    facts.into_iter().flatten().collect()
+fn heartbeat_sentence(beat: &Heartbeat) -> String {
+    let rungs: Vec<String> = beat
+        .rungs
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    let rungs = match rungs.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", rungs.join(", ")),
+    };
+    let lost = beat.counter("records_dropped") + beat.counter("records_lost");
+    format!(
+        "ldwatch watches {} containers{rungs}, {} with gaps; up {} s; told {} alerts and {} gaps, lost {lost} records",
+        beat.containers(),
+        beat.with_gaps,
+        beat.uptime,
+        beat.counter("alerts"),
+        beat.counter("gaps"),
+    )
 }

@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod cgroup;
+pub mod elf;
 pub mod fanotify;
 pub mod fstype;
 pub mod mountinfo;

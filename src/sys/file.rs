@@ -4,12 +4,15 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString};
+use std::fs;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
+
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 /// `FS_IOC_GETFLAGS` for a 64-bit long (`_IOR('f', 1, long)`); the value written
 /// is an int all the same.
@@ -61,6 +64,33 @@ pub fn unique_mount_id(fd: BorrowedFd<'_>) -> Option<u64> {
 pub fn is_mount_root(fd: BorrowedFd<'_>) -> Option<bool> {
     let stat = statx(fd, libc::STATX_TYPE)?;
     (stat.stx_attributes_mask & MOUNT_ROOT != 0).then_some(stat.stx_attributes & MOUNT_ROOT != 0)
+}
+
+/// Device number of the filesystem that an open file belongs to. An overlay says
+/// another one in `stat` for files of a layer on another filesystem; the kernel's list of
+/// an inotify instance's watches has the real one (proc(5), `fdinfo`).
+///
+/// # Errors
+/// The errno of inotify, `EMFILE` at its limit; `InvalidData` for a list that is not
+/// understood.
+pub fn superblock(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    let inotify = Inotify::init(InitFlags::IN_CLOEXEC)?;
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    inotify.add_watch(path.as_str(), AddWatchFlags::IN_DELETE_SELF)?;
+    let list = format!("/proc/self/fdinfo/{}", inotify.as_fd().as_raw_fd());
+    let text = fs::read_to_string(list)?;
+    let device = text.split_once(" sdev:").and_then(|(_, rest)| {
+        let word = rest.split_ascii_whitespace().next()?;
+        u64::from_str_radix(word, 16).ok()
+    });
+    // The kernel's own way to write one number for both parts (`MINORBITS`).
+    device
+        .and_then(|device| {
+            let major = u32::try_from(device >> 20).ok()?;
+            let minor = u32::try_from(device & 0xf_ffff).ok()?;
+            Some(libc::makedev(major, minor))
+        })
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 fn statx(fd: BorrowedFd<'_>, mask: u32) -> Option<libc::statx> {
@@ -145,5 +175,22 @@ fn xattr(fd: BorrowedFd<'_>, name: &CStr) -> Option<Vec<u8>> {
             Some(b"(large)".to_vec())
         }
         Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_list_of_watches_names_the_device_that_stat_does() {
+        for file in [
+            tempfile::tempfile().unwrap(),
+            fs::File::open("/proc/self/stat").unwrap(),
+        ] {
+            let stat = nix::sys::stat::fstat(&file).unwrap();
+            assert_eq!(superblock(file.as_fd()).unwrap(), stat.st_dev);
+        }
     }
 }

@@ -1,81 +1,58 @@
 //! From triggers to jobs: gather, resolve the writer, hand on what is over. What
 //! the examiner has no room for is owed, folded and counted, never dropped.
 
-use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::{Sender, TrySendError};
-
 use crate::model::{Detection, RootfsId};
-use crate::reach::mount_ns;
 use crate::watch::jobs::{Acted, Job};
-use crate::watch::lane::Trigger;
+use crate::watch::queue::{Jobs, Pace};
 use crate::watch::run::Watch;
-use crate::watch::surveyor::Ask;
 use crate::watch::watched::Watched;
 
-/// Looks at one container that may wait at a time, each of which holds its subject:
-/// a flood in one costs that one its detail, not the others their turn.
-const LOOKS: usize = 16;
-
 impl Watch {
-    /// One event about a watched name.
-    pub(super) fn trigger(&mut self, trigger: &Trigger) {
-        self.counters.triggers += 1;
-        let Some(watched) = self.watched.get_mut(&trigger.rootfs) else {
-            return;
-        };
-        if !trigger.leaf {
-            // A directory on the way moved, or was copied up: find the way anew.
-            if watched.asks(Instant::now()) {
-                self.surveyor.ask(Ask::Again(trigger.rootfs));
+    /// Something else changed in the `etc` of these.
+    pub(super) fn aside(&mut self, ids: &[RootfsId]) {
+        let now = Instant::now();
+        for id in ids {
+            if let Some(watched) = self.watched.get_mut(id) {
+                watched.aside = Some(now);
             }
-            if !trigger.upper {
-                return self.look(trigger.rootfs, Detection::Event);
-            }
-        }
-        let who = (trigger.pid, trigger.pidfd.as_ref());
-        let earlier = watched.trigger(&self.boot, who, trigger.mask, self.options.settle);
-        if !self.acting.contains(&trigger.rootfs) {
-            self.acting.push(trigger.rootfs);
-        }
-        if let Some(earlier) = earlier {
-            self.hand_on(trigger.rootfs, earlier);
         }
     }
 
-    /// A write of a file with the right name, placed by its writer's mount namespace.
-    pub(super) fn unplaced(&mut self, (pid, pidfd, mask): (i32, Option<OwnedFd>, u64)) {
-        let Some(namespace) = mount_ns(Path::new(&format!("/proc/{pid}/ns/mnt"))) else {
-            return;
+    /// What happened and who did it lie in different queues on the lower rungs: all are
+    /// read before an act is over.
+    pub(super) fn read_the_rest(&mut self, now: Instant) {
+        let is_over = |id: &RootfsId| {
+            let watched = self.watched.get(id);
+            watched.is_some_and(|watched| watched.is_over(now))
         };
-        let home =
-            |(_, watched): &(&RootfsId, &Watched)| watched.subject.mount_ns == Some(namespace);
-        if let Some((&rootfs, _)) = self.watched.iter().find(home) {
-            self.trigger(&Trigger {
-                rootfs,
-                leaf: true,
-                upper: false,
-                mask,
-                pid,
-                pidfd,
-            });
+        if self.marks.is_split() && self.acting.iter().any(is_over) {
+            self.read_all();
+        }
+    }
+
+    /// Reads every lane: what events tell comes before what a look without one finds.
+    pub(super) fn read_all(&mut self) {
+        for lane in self.marks.in_order() {
+            self.events(lane as u64);
         }
     }
 
     /// Hands on the acts that are over; all of them when there is no time limit.
     pub(super) fn release(&mut self, now: Option<Instant>) {
-        let far = Instant::now() + Duration::from_secs(3600);
+        let now = now.unwrap_or_else(far);
         for id in std::mem::take(&mut self.acting) {
             let Some(watched) = self.watched.get_mut(&id) else {
                 continue;
             };
-            match watched.release(now.unwrap_or(far), self.options.settle) {
-                Some(acted) => self.hand_on(id, acted),
-                None if watched.deadline().is_some() => self.acting.push(id),
-                None => {}
+            let acted = watched.release((&self.boot, &mut self.trail), now, self.options.settle);
+            if watched.deadline().is_some() {
+                self.acting.push(id);
+            }
+            if let Some(acted) = acted {
+                self.hand_on(id, acted);
             }
         }
     }
@@ -91,21 +68,22 @@ impl Watch {
             return;
         };
         self.counters.acts += 1;
+        self.counters.folded += acted.folded;
         watched.owe(acted);
         // Nothing overtakes what waits already: a first look comes first.
         self.owing |= !(self.late.is_empty() && pay(&self.jobs, watched));
     }
 
     /// Gives the examiner a job that must not be lost or folded; never waits.
-    pub(super) fn job(&mut self, job: Job) {
-        self.late.push_back(job);
+    pub(super) fn job(&mut self, job: Job, pace: Pace) {
+        self.late.push_back((job, pace));
         self.owing |= !self.pay_late();
     }
 
     fn pay_late(&mut self) -> bool {
-        while let Some(job) = self.late.pop_front() {
-            if let Err(TrySendError::Full(job)) = self.jobs.try_send(job) {
-                self.late.push_front(job);
+        while let Some((job, pace)) = self.late.pop_front() {
+            if let Err(job) = self.jobs.offer(job, pace) {
+                self.late.push_front((job, pace));
                 return false;
             }
         }
@@ -117,13 +95,15 @@ impl Watch {
         let Some(watched) = self.watched.get_mut(&id) else {
             return;
         };
-        let far = Instant::now() + Duration::from_secs(3600);
-        if let Some(acted) = watched.release(far, self.options.settle) {
+        while let Some(acted) =
+            watched.release((&self.boot, &mut self.trail), far(), self.options.settle)
+        {
             watched.owe(acted);
         }
         if let Some(acted) = watched.owed.take() {
             let subject = Arc::clone(&watched.subject);
-            self.job(Job::Look(subject, Box::new(acted)));
+            let (pace, ticket) = watched.waiting.must();
+            self.job(Job::Look(subject, Box::new(acted), ticket), pace);
         }
     }
 
@@ -142,29 +122,38 @@ impl Watch {
     /// Hands on everything that is pending, since the end was asked for.
     pub(super) fn finish(&mut self) {
         self.service.stopping();
-        for lane in 0..self.marks.lanes() {
-            self.events(lane as u64);
-        }
+        self.read_all();
+        // An act and, behind it, what was folded.
+        self.release(None);
         self.release(None);
         self.pay_debts();
     }
 }
 
+fn far() -> Instant {
+    Instant::now() + Duration::from_secs(3600)
+}
+
 /// Offers what a root filesystem owes. Whether it owes nothing now.
-fn pay(jobs: &Sender<Job>, watched: &mut Watched) -> bool {
-    if watched.owed.is_some() && Arc::strong_count(&watched.subject) > LOOKS {
-        return false;
-    }
+fn pay(jobs: &Jobs, watched: &mut Watched) -> bool {
     let Some(acted) = watched.owed.take() else {
         return true;
     };
-    match jobs.try_send(Job::Look(Arc::clone(&watched.subject), Box::new(acted))) {
+    let place = match acted.is_routine() {
+        true => watched.waiting.look(),
+        false => watched.waiting.act(),
+    };
+    let Some((pace, ticket)) = place else {
+        watched.owed = Some(acted);
+        return false;
+    };
+    let job = Job::Look(Arc::clone(&watched.subject), Box::new(acted), ticket);
+    match jobs.offer(job, pace) {
         Ok(()) => true,
-        Err(back) => {
-            if let Job::Look(_, acted) = back.into_inner() {
-                watched.owed = Some(*acted);
-            }
+        Err(Job::Look(_, acted, _)) => {
+            watched.owed = Some(*acted);
             false
         }
+        Err(_) => false,
     }
 }

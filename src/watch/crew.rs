@@ -11,10 +11,10 @@ use crossbeam_channel::{Sender, bounded};
 use crate::survey::runtime::Readers;
 use crate::survey::sight::Survey;
 use crate::sys::epoll::Wake;
-use crate::watch::deliver::{Deliverer, Outlet};
+use crate::watch::deliver::{Deliverer, Delivery, Outlet};
 use crate::watch::enricher::{self, Enrich};
 use crate::watch::examiner::Examiner;
-use crate::watch::jobs::Job;
+use crate::watch::queue::Jobs;
 use crate::watch::run::Options;
 use crate::watch::state::Opened;
 use crate::watch::surveyor::Surveyor;
@@ -33,7 +33,7 @@ pub struct Crew {
     /// The examiner's thread.
     pub examiner: JoinHandle<()>,
     /// Work for it.
-    pub jobs: Sender<Job>,
+    pub jobs: Jobs,
     /// Records that were given up.
     pub dropped: Arc<AtomicU64>,
     /// Alerts that were not looked into further.
@@ -58,7 +58,7 @@ impl Crew {
         let survey = Survey::new(readers, boot.mount_ns.unwrap_or(0));
         let surveyor = Surveyor::start(survey, Arc::clone(bell))?;
         let dropped = Arc::new(AtomicU64::new(0));
-        let (jobs, work) = bounded(JOBS);
+        let (jobs, work) = Jobs::new(JOBS);
         let examiner = Examiner::new(
             deliverer.queue.clone(),
             Arc::clone(&dropped),
@@ -67,17 +67,7 @@ impl Crew {
             store,
             surveyor.asker(),
         );
-        let (alerts, wanted) = bounded(enricher::ROOM);
-        let left_out = Arc::new(AtomicU64::new(0));
-        let enrich = Enrich {
-            alerts,
-            left_out: Arc::clone(&left_out),
-        };
-        let (examiner, records) = (examiner.enriched(enrich), deliverer.queue.clone());
-        let counter = Arc::clone(&left_out);
-        thread::Builder::new()
-            .name("enrich".to_owned())
-            .spawn(move || enricher::work(&wanted, &records, &counter))?;
+        let (examiner, left_out) = enriched(examiner, &deliverer.queue)?;
         let examiner = thread::Builder::new()
             .name("examine".to_owned())
             .spawn(move || examiner.work(&work))?;
@@ -90,4 +80,23 @@ impl Crew {
             left_out,
         })
     }
+}
+
+/// Has alerts looked into by a thread of its own once they are told; and what counts
+/// those that were not.
+fn enriched(
+    examiner: Examiner,
+    records: &Sender<Delivery>,
+) -> io::Result<(Examiner, Arc<AtomicU64>)> {
+    let (alerts, wanted) = bounded(enricher::ROOM);
+    let left_out = Arc::new(AtomicU64::new(0));
+    let enrich = Enrich {
+        alerts,
+        left_out: Arc::clone(&left_out),
+    };
+    let (records, counter) = (records.clone(), Arc::clone(&left_out));
+    thread::Builder::new()
+        .name("enrich".to_owned())
+        .spawn(move || enricher::work(&wanted, &records, &counter))?;
+    Ok((examiner.enriched(enrich), left_out))
 }

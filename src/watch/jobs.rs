@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use crate::model::{Container, Coverage, Detection, RootfsId, Writer};
 use crate::reach::Reach;
 use crate::survey::mounts::RootKey;
+use crate::watch::queue::Ticket;
 
 /// One watched root filesystem, as of its last sighting.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub struct Subject {
     pub upper: Option<PathBuf>,
     /// How it is watched.
     pub coverage: Coverage,
+    /// `on`, or why no trail is kept of the programs executed in it.
+    pub trail: String,
 }
 
 /// An act that is over: look what it did.
@@ -61,6 +64,12 @@ impl Acted {
         }
     }
 
+    /// A reason to look that the clock or a loss gave, not something that happened now.
+    #[must_use]
+    pub fn is_routine(&self) -> bool {
+        self.mask == 0 && matches!(self.detection, Detection::Sweep | Detection::Scan)
+    }
+
     /// Pid of the writer, where the kernel gave one.
     #[must_use]
     pub fn pid(&self) -> Option<i32> {
@@ -74,9 +83,13 @@ impl Acted {
         self.at = self.at.min(earlier.at);
         self.folded += earlier.folded;
         self.same_root |= earlier.same_root;
+        let rank = |writer: &Option<Writer>| {
+            let known = |writer: &Writer| (writer.confirmed, writer.pid.is_some());
+            writer.as_ref().map(known)
+        };
         let known = self.writer.as_ref().is_some_and(|writer| writer.confirmed);
-        if !known {
-            self.writer = earlier.writer.or(self.writer.take());
+        if !known && rank(&earlier.writer) >= rank(&self.writer) {
+            self.writer = earlier.writer;
         }
     }
 }
@@ -85,9 +98,9 @@ impl Acted {
 #[derive(Debug)]
 pub enum Job {
     /// The first look at a root filesystem that was just marked.
-    First(Arc<Subject>, SystemTime),
+    First(Arc<Subject>, SystemTime, Ticket),
     /// An act, or a reason to look.
-    Look(Arc<Subject>, Box<Acted>),
+    Look(Arc<Subject>, Box<Acted>, Ticket),
     /// The root filesystem is gone: forget its state.
     Forget(RootfsId),
 }

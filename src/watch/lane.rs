@@ -36,6 +36,9 @@ pub struct Watch {
     pub kind: Kind,
     /// The sighting that asked for it.
     pub round: u64,
+    /// Nothing is watched for here any more, and the kernel's mark could not be taken
+    /// off: its events are known, and passed over.
+    pub ghost: bool,
 }
 
 /// A marked object and whom it concerns.
@@ -44,6 +47,8 @@ struct Marked {
     /// Device and inode number: the object itself, whatever its key.
     object: (u64, u64),
     watches: Vec<Watch>,
+    /// Events since the lane last counted.
+    seen: u32,
 }
 
 impl Marked {
@@ -51,6 +56,7 @@ impl Marked {
         Self {
             object,
             watches: Vec::new(),
+            seen: 0,
         }
     }
 
@@ -59,7 +65,7 @@ impl Marked {
             (known.rootfs, &known.name, known.leaf) == (watch.rootfs, &watch.name, watch.leaf)
         };
         match self.watches.iter_mut().find(same) {
-            Some(known) => known.round = watch.round,
+            Some(known) => *known = watch,
             None => self.watches.push(watch),
         }
     }
@@ -71,13 +77,35 @@ impl Marked {
             .is_some_and(|first| of.all(|other| other == first))
     }
 
+    /// The root filesystem in whose `etc` another name than the one that matters changed.
+    fn aside(&self, name: &[u8]) -> Option<RootfsId> {
+        let is_beside = |watch: &&Watch| watch.kind == Kind::Etc && watch.name != name;
+        self.watches.iter().find(is_beside).map(|one| one.rootfs)
+    }
+
+    /// Drops what earlier rounds watched for a root filesystem. The last watch becomes a
+    /// ghost, since the kernel's mark stays. Number of ghosts of that root filesystem.
+    fn prune(&mut self, rootfs: RootfsId, round: u64) -> usize {
+        let is_stale = |watch: &Watch| watch.rootfs == rootfs && watch.round != round;
+        let all = self.watches.iter().all(is_stale);
+        if all {
+            self.watches.truncate(1);
+            for watch in &mut self.watches {
+                watch.ghost = true;
+            }
+            return self.watches.len();
+        }
+        self.watches.retain(|watch| !is_stale(watch));
+        0
+    }
+
     /// Keeps what `keep` wants; whether anything is left.
     fn retain(&mut self, keep: &impl Fn(&Watch) -> bool) -> bool {
         self.watches.retain(keep);
         !self.watches.is_empty()
     }
 
-    /// Triggers for all whom an event on `name` concerns. A pidfd goes to the first;
+    /// Triggers for all whom an event on `name` concerns. Each has a pidfd of its own;
     /// nearly always there is one.
     fn trigger(
         &self,
@@ -86,6 +114,7 @@ impl Marked {
         (pid, mut pidfd): (i32, Option<OwnedFd>),
         into: &mut Vec<Trigger>,
     ) {
+        let shared = self.watches.len() > 1;
         for watch in self
             .watches
             .iter()
@@ -97,7 +126,10 @@ impl Marked {
                 upper: watch.kind == Kind::Upper,
                 mask: watch.believed(mask),
                 pid,
-                pidfd: pidfd.take(),
+                pidfd: match &pidfd {
+                    Some(one) if shared => one.try_clone().ok(),
+                    _ => pidfd.take(),
+                },
             });
         }
     }
@@ -125,6 +157,8 @@ pub struct Trigger {
 pub struct Reading {
     /// Events that concern a root filesystem, in order.
     pub triggers: Vec<Trigger>,
+    /// Root filesystems in whose `etc` something else changed.
+    pub aside: Vec<RootfsId>,
     /// Events read in all.
     pub events: usize,
     /// The queue overflowed: events were lost.
@@ -137,6 +171,8 @@ pub struct Reading {
     pub unplaced: Vec<(i32, Option<OwnedFd>, u64)>,
     /// The buffer could not be understood to its end; why.
     pub broken: Option<Stop>,
+    /// Most of very many events came from this root filesystem.
+    pub crowd: Option<RootfsId>,
 }
 
 impl Reading {
@@ -186,6 +222,28 @@ impl Lane {
         }
     }
 
+    /// Drops from the book what earlier rounds watched for a root filesystem. Number of
+    /// its marks that stay in the kernel for nothing.
+    pub fn prune(&mut self, rootfs: RootfsId, round: u64) -> usize {
+        match self {
+            Self::Keyed(lane) => lane.prune(rootfs, round),
+            Self::Notify(lane) => {
+                lane.retain(&|watch| watch.rootfs != rootfs || watch.round == round);
+                0
+            }
+            Self::Opened(lane) => lane.prune(rootfs, round),
+        }
+    }
+
+    /// Takes all marks off and empties the book.
+    pub fn clear(&mut self) {
+        match self {
+            Self::Keyed(lane) => lane.clear(),
+            Self::Notify(lane) => lane.retain(&|_| false),
+            Self::Opened(lane) => lane.clear(),
+        }
+    }
+
     /// Reads what is queued.
     ///
     /// # Errors
@@ -211,7 +269,7 @@ impl AsFd for Lane {
 
 impl Watch {
     fn concerns(&self, name: &[u8], mask: u64) -> bool {
-        name == self.name || mask & SELF_EVENTS != 0
+        !self.ghost && (name == self.name || mask & SELF_EVENTS != 0)
     }
 
     /// A copy-up makes and renames files in the writable layer that the container did

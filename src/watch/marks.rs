@@ -10,6 +10,8 @@
 //! happened and to a descriptor group for who wrote. The writable layer lies on a
 //! filesystem of its own, which may take named marks where overlay does not.
 
+mod keep;
+
 use std::io;
 use std::os::fd::AsFd;
 
@@ -18,35 +20,23 @@ use nix::sys::stat::fstat;
 use crate::model::{RootfsId, Rung};
 use crate::survey::spots::{Kind, Spot};
 use crate::sys::epoll::{Interest, Waiter};
-use crate::sys::fanotify::{Group, Reports, mask};
+use crate::sys::fanotify::{Group, Reports};
 use crate::sys::handle::HandleKey;
 use crate::watch::lane::keyed::Keyed;
 use crate::watch::lane::notify::Notify;
-use crate::watch::lane::opened::Opened;
+use crate::watch::lane::opened::{Opened, is_overlay};
 use crate::watch::lane::{Lane, Reading, Watch};
+use crate::watch::owners::{MAX_STALE, Owners};
 
 /// Groups used at most; the kernel's own limit is 128 per user.
 const MAX_LANES: usize = 100;
-
-/// What is asked of a directory. Opening is not: it is no change.
-const OF_DIRECTORY: u64 = mask::CREATE
-    | mask::DELETE
-    | mask::MOVED_FROM
-    | mask::MOVED_TO
-    | mask::MODIFY
-    | mask::CLOSE_WRITE
-    | mask::ATTRIB
-    | mask::DELETE_SELF
-    | mask::MOVE_SELF
-    | mask::ONDIR
-    | mask::ON_CHILD;
-/// What is asked of a file.
-const OF_FILE: u64 = mask::MODIFY | mask::CLOSE_WRITE | mask::ATTRIB;
 
 /// All marks.
 #[derive(Debug)]
 pub struct Marks {
     lanes: Vec<Lane>,
+    /// Whose each lane is, in their order.
+    owners: Owners,
     first_token: u64,
     own_pid: i32,
     forced: Option<Rung>,
@@ -66,6 +56,7 @@ impl Marks {
         let own_pid = nix::unistd::getpid().as_raw();
         Ok(Self {
             lanes: Vec::new(),
+            owners: Owners::default(),
             first_token,
             own_pid,
             forced,
@@ -119,7 +110,11 @@ impl Marks {
             leaf: spot.leaf,
             kind: spot.kind,
             round,
+            ghost: false,
         };
+        if self.owners.stale(rootfs) > MAX_STALE {
+            return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+        }
         if self.dropped == Some(spot.kind) {
             return Ok(self.forced.unwrap_or(Rung::Named));
         }
@@ -151,14 +146,16 @@ impl Marks {
         waiter: &Waiter,
     ) -> io::Result<()> {
         let key = HandleKey::of(spot.fd.as_fd())?;
-        let (reports, events) = match spot.kind {
-            Kind::File => (Reports::Objects, OF_FILE),
-            _ => (Reports::Names, OF_DIRECTORY),
+        let reports = match spot.kind {
+            Kind::File => Reports::Objects,
+            _ => Reports::Names,
         };
         let takes =
             |lane: &Lane| matches!(lane, Lane::Keyed(lane) if lane.takes(reports, &key, object));
         let exclusive = key.has_null_fsid();
-        let index = self.lane(waiter, takes, || {
+        // A filesystem without an id has its lane to itself anyway.
+        let owner = self.owners.of(watch.rootfs).filter(|_| !exclusive);
+        let index = self.lane(waiter, owner, takes, || {
             Ok(Lane::Keyed(Keyed::new(
                 Group::new(reports)?,
                 reports,
@@ -166,13 +163,13 @@ impl Marks {
             )))
         })?;
         match self.lanes.get_mut(index) {
-            Some(Lane::Keyed(lane)) => lane.add(spot, events, (key, object), watch),
+            Some(Lane::Keyed(lane)) => lane.add(spot, (key, object), watch),
             _ => Err(io::Error::from_raw_os_error(libc::EMFILE)),
         }
     }
 
     /// What happened by inotify; who wrote by descriptors, where the object can be
-    /// written to or holds the file.
+    /// written to or holds the file. Each is worth having without the other.
     fn add_split(
         &mut self,
         spot: &Spot,
@@ -180,32 +177,83 @@ impl Marks {
         watch: Watch,
         waiter: &Waiter,
     ) -> io::Result<()> {
+        let who = if spot.kind == Kind::Root || !spot.leaf {
+            Ok(())
+        } else {
+            self.add_opened(spot, object, watch.clone(), waiter)
+        };
         let is_notify = |lane: &Lane| matches!(lane, Lane::Notify(_));
-        let index = self.lane(waiter, is_notify, || Ok(Lane::Notify(Notify::new()?)))?;
-        if let Some(Lane::Notify(lane)) = self.lanes.get_mut(index) {
-            lane.add(spot, object, watch.clone())?;
-        }
-        if spot.kind == Kind::Root || !spot.leaf {
-            return Ok(());
-        }
-        let is_opened = |lane: &Lane| matches!(lane, Lane::Opened(_));
-        let index = self.lane(waiter, is_opened, || {
-            Ok(Lane::Opened(Opened::new(Group::new(Reports::Descriptors)?)))
+        let owner = self.owners.of(watch.rootfs);
+        let index = self.lane(waiter, owner, is_notify, || {
+            Ok(Lane::Notify(Notify::new()?))
         })?;
+        if let Some(Lane::Notify(lane)) = self.lanes.get_mut(index) {
+            lane.add(spot, object, watch)?;
+        }
+        who
+    }
+
+    fn add_opened(
+        &mut self,
+        spot: &Spot,
+        object: (u64, u64),
+        watch: Watch,
+        waiter: &Waiter,
+    ) -> io::Result<()> {
+        let owner = self.owners.of(watch.rootfs);
+        let alone = spot.kind != Kind::File && !is_overlay(&spot.fd);
+        let index = match self.opened(owner, alone, object, waiter) {
+            Err(error) if alone && error.raw_os_error() == Some(libc::EMFILE) => {
+                self.opened(owner, false, object, waiter)
+            }
+            found => found,
+        }?;
         match self.lanes.get_mut(index) {
             Some(Lane::Opened(lane)) => lane.add(spot, object, watch),
             _ => Ok(()),
         }
     }
 
-    /// The first lane that fits, or a fresh one.
+    /// The lane of descriptors for an object; `alone`: it shares its with no other.
+    fn opened(
+        &mut self,
+        owner: Option<RootfsId>,
+        alone: bool,
+        object: (u64, u64),
+        waiter: &Waiter,
+    ) -> io::Result<usize> {
+        let fits = |lane: &Lane| matches!(lane, Lane::Opened(lane) if lane.takes(alone, object));
+        self.lane(waiter, owner, fits, || {
+            let group = Group::new(Reports::Descriptors)?;
+            Ok(Lane::Opened(Opened::new(group, alone)))
+        })
+    }
+
+    /// What and who come from different queues.
+    #[must_use]
+    pub fn is_split(&self) -> bool {
+        self.lanes
+            .iter()
+            .any(|lane| matches!(lane, Lane::Notify(_)))
+    }
+
+    /// The lanes in the order in which they say it all: who acted is queued when what
+    /// happened is, so the lanes of inotify come first.
+    pub fn in_order(&self) -> Vec<usize> {
+        let is_notify = |index: &usize| matches!(self.lanes.get(*index), Some(Lane::Notify(_)));
+        let (first, rest): (Vec<_>, Vec<_>) = (0..self.lanes.len()).partition(is_notify);
+        first.into_iter().chain(rest).collect()
+    }
+
+    /// The owner's first lane that fits, or a fresh one. Without an owner: the shared ones.
     fn lane(
         &mut self,
         waiter: &Waiter,
+        owner: Option<RootfsId>,
         fits: impl Fn(&Lane) -> bool,
         fresh: impl FnOnce() -> io::Result<Lane>,
     ) -> io::Result<usize> {
-        if let Some(index) = self.lanes.iter().position(fits) {
+        if let Some(index) = self.owners.find(owner, &self.lanes, &fits) {
             return Ok(index);
         }
         let index = self.lanes.len();
@@ -215,40 +263,8 @@ impl Marks {
         let lane = fresh()?;
         waiter.add(&lane, Interest::Readable, self.first_token + index as u64)?;
         self.lanes.push(lane);
+        self.owners.push(owner);
         Ok(index)
-    }
-
-    /// Forgets what an earlier round of sighting marked for a root filesystem and
-    /// this one did not: it is not on the way any more.
-    pub fn prune(&mut self, rootfs: RootfsId, round: u64) {
-        self.retain(&|watch: &Watch| watch.rootfs != rootfs || watch.round == round);
-    }
-
-    /// Forgets a root filesystem. The kernel's marks went with its superblock; one
-    /// that did not gives events under a key that nobody knows.
-    pub fn forget(&mut self, rootfs: RootfsId) {
-        self.retain(&|watch: &Watch| watch.rootfs != rootfs);
-    }
-
-    fn retain(&mut self, keep: &impl Fn(&Watch) -> bool) {
-        for lane in &mut self.lanes {
-            lane.retain(keep);
-        }
-    }
-
-    /// Takes the kernel's marks off objects that outlive their root filesystem and
-    /// that nobody else watches.
-    pub fn unmark(&mut self, spots: &[Spot]) {
-        for spot in spots {
-            let Ok(key) = HandleKey::of(spot.fd.as_fd()) else {
-                continue;
-            };
-            for lane in &mut self.lanes {
-                if let Lane::Keyed(lane) = lane {
-                    lane.unmark(&key, spot, OF_DIRECTORY);
-                }
-            }
-        }
     }
 
     /// Reads what is queued in one lane.

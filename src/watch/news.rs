@@ -15,8 +15,10 @@ use crate::sys::limits::slim;
 use crate::watch::deliver::Delivery;
 use crate::watch::jobs::{Job, Subject};
 use crate::watch::ladder::{Tried, meaning};
+use crate::watch::queue::Pace;
 use crate::watch::run::Watch;
 use crate::watch::surveyor::Ask;
+use crate::watch::trail::trail_of;
 use crate::watch::watched::Watched;
 
 /// Changes of the state gather this long before the status is written.
@@ -29,6 +31,9 @@ impl Watch {
     /// Takes some of the news there is: events come first, and marking a thousand
     /// containers takes its time. The rest rings for the next turn.
     pub(super) fn news(&mut self) {
+        if !self.surveyor.news.is_empty() {
+            self.read_all();
+        }
         for _ in 0..NEWS {
             let Ok(news) = self.surveyor.news.try_recv() else {
                 return;
@@ -61,6 +66,7 @@ impl Watch {
         let subject = Arc::new(Subject {
             id,
             coverage: tried.coverage(&sighting.trouble),
+            trail: trail_of(&self.trail, &sighting),
             container: sighting.container,
             reach: sighting.reach,
             mount_ns: sighting.mount_ns,
@@ -75,9 +81,14 @@ impl Watch {
                 self.look(id, Detection::Mount);
             }
             None => {
-                self.watched.insert(id, Watched::new(Arc::clone(&subject)));
-                self.job(Job::First(subject, SystemTime::now()));
+                let mut watched = Watched::new(Arc::clone(&subject));
+                let (pace, ticket) = watched.waiting.must();
+                self.watched.insert(id, watched);
+                self.job(Job::First(subject, SystemTime::now(), ticket), pace);
             }
+        }
+        if let Some(watched) = self.watched.get_mut(&id) {
+            watched.short = tried.is_short();
         }
         self.watch_table(id, sighting.table);
         self.answered(id, way);
@@ -87,15 +98,38 @@ impl Watch {
 
     fn mark(&mut self, sighting: &Sighting, round: u64) -> Tried {
         let mut tried = Tried::default();
+        let known = self.watched.get_mut(&sighting.id);
+        if known.is_some_and(|watched| std::mem::take(&mut watched.renew)) {
+            self.marks.renew(sighting.id);
+        }
         for spot in &sighting.spots {
             let outcome = self.marks.add(sighting.id, spot, round, &self.waiter);
             tried.take(spot.kind, outcome);
         }
         // A way that could not be walked to its end proves nothing of the marks on it.
         if sighting.trouble.is_empty() && tried.has(Kind::Etc) {
-            self.marks.prune(sighting.id, round);
+            let stale = self.marks.prune(sighting.id, round, &sighting.spots);
+            if stale {
+                self.renew(sighting.id);
+            }
         }
         tried
+    }
+
+    /// Has what a limit kept from being marked tried once more: it may have been raised.
+    pub(super) fn mark_again(&self) {
+        for (&id, _) in self.watched.iter().filter(|(_, watched)| watched.short) {
+            self.surveyor.ask(Ask::Again(id));
+        }
+    }
+
+    /// Has a root filesystem marked anew, in lanes of its own.
+    pub(super) fn renew(&mut self, id: RootfsId) {
+        if let Some(watched) = self.watched.get_mut(&id)
+            && !std::mem::replace(&mut watched.renew, true)
+        {
+            self.surveyor.ask(Ask::Again(id));
+        }
     }
 
     /// Has the way walked once more when it is not the one known.
@@ -144,7 +178,7 @@ impl Watch {
         self.marks.unmark(spots);
         self.watched.remove(&id);
         slim(&mut self.watched);
-        self.job(Job::Forget(id));
+        self.job(Job::Forget(id), Pace::Slow);
         self.status_due
             .get_or_insert_with(|| Instant::now() + STATUS_DELAY);
     }

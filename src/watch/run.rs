@@ -13,8 +13,6 @@ use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
-
 use crate::model::{Detection, RootfsId, Rung};
 use crate::sys::epoll::{Interest, Waiter, Wake};
 use crate::sys::limits;
@@ -25,16 +23,19 @@ use crate::watch::jobs::Job;
 use crate::watch::losses::Losses;
 use crate::watch::marks::Marks;
 use crate::watch::pace::Pace;
+use crate::watch::queue::{Jobs, Pace as Queue};
 use crate::watch::service::Service;
 use crate::watch::status::Counters;
 use crate::watch::surveyor::{Ask, Surveyor};
 use crate::watch::watched::Watched;
 use crate::who::process::Boot;
+use crate::who::trail::Trail;
 
 const STOP: u64 = 0;
 const RELOAD: u64 = 1;
 const MOUNTS: u64 = 2;
 const BELL: u64 = 3;
+const TRAIL: u64 = 4;
 /// Tokens from here on are lanes of marks.
 pub(super) const LANES: u64 = 16;
 
@@ -42,12 +43,8 @@ pub(super) const LANES: u64 = 16;
 pub(super) const TABLES: u64 = 1 << 32;
 pub(super) const INITS: u64 = 1 << 48;
 
-/// Reads of one lane in one turn: the others get theirs, whatever one container does.
-const READS: usize = 8;
 /// How soon an act that found no room is offered again.
 const RETRY: Duration = Duration::from_millis(5);
-/// How long one lane is read in one turn.
-const TURN: Duration = Duration::from_millis(50);
 /// How long the threads may take to end.
 const FAREWELL: Duration = Duration::from_millis(1500);
 
@@ -58,8 +55,12 @@ pub struct Options {
     pub settle: Duration,
     /// How often everything is looked at; `None`: never.
     pub sweep: Option<Duration>,
+    /// How often a sign of life is told; `None`: never.
+    pub heartbeat: Option<Duration>,
     /// Run under `SCHED_FIFO` when allowed.
     pub realtime: bool,
+    /// Keep a trail of the programs that containers execute.
+    pub exec_trail: bool,
     /// The one rung to use; `None`: the best for each root filesystem.
     pub rung: Option<Rung>,
     /// Bytes of content kept.
@@ -85,6 +86,7 @@ pub struct Watch {
     pub(super) options: Options,
     pub(super) waiter: Waiter,
     pub(super) marks: Marks,
+    pub(super) trail: Trail,
     pub(super) watched: HashMap<RootfsId, Watched>,
     pub(super) surveyor: Surveyor,
     pub(super) deliverer: Deliverer,
@@ -95,9 +97,10 @@ pub struct Watch {
     pub(super) pace: Pace,
     pub(super) ready: bool,
     pub(super) status_due: Option<Instant>,
+    pub(super) beat_due: Option<Instant>,
     /// The service manager; nobody, unless the verb says otherwise.
     pub service: Service,
-    pub(super) jobs: Sender<Job>,
+    pub(super) jobs: Jobs,
     examiner: JoinHandle<()>,
     pub(super) bell: Arc<Wake>,
     _mounts: File,
@@ -107,7 +110,7 @@ pub struct Watch {
     pub(super) acting: Vec<RootfsId>,
     pub(super) owing: bool,
     /// Jobs that are never folded and found no room yet.
-    pub(super) late: VecDeque<Job>,
+    pub(super) late: VecDeque<(Job, Queue)>,
     /// Containers whose mount table is not waited for at the moment.
     pub(super) resting: Vec<RootfsId>,
     next_sweep: Option<Instant>,
@@ -132,6 +135,10 @@ impl Watch {
         waiter.add(&reload, Interest::Readable, RELOAD)?;
         waiter.add(&mounts, Interest::Priority, MOUNTS)?;
         waiter.add(&*bell, Interest::Readable, BELL)?;
+        let trail = Trail::new(options.exec_trail);
+        if let Some(queue) = trail.queue() {
+            waiter.add(queue, Interest::Readable, TRAIL)?;
+        }
         let Crew {
             surveyor,
             deliverer,
@@ -143,10 +150,12 @@ impl Watch {
         let now = Instant::now();
         Ok(Self {
             next_sweep: options.sweep.map(|sweep| now + sweep),
+            beat_due: options.heartbeat.map(|_| now),
             pace: Pace::new(options.realtime, now),
             options,
             waiter,
             marks,
+            trail,
             watched: HashMap::new(),
             surveyor,
             deliverer,
@@ -184,6 +193,12 @@ impl Watch {
             self.pace.sleeps(Instant::now());
             self.waiter.wait(self.time_left(), &mut tokens)?;
             self.pace.wakes(Instant::now());
+            // The lane of a container that has one to itself comes last.
+            tokens.sort_by_key(|token| {
+                let lane = token.checked_sub(LANES).filter(|_| *token < TABLES);
+                let lane = lane.and_then(|lane| usize::try_from(lane).ok());
+                lane.is_some_and(|lane| self.marks.owner(lane).is_some())
+            });
             for &token in &tokens {
                 match token {
                     STOP if self.stop.take() => {
@@ -201,11 +216,17 @@ impl Watch {
                     _ => {}
                 }
             }
+            // File events come first, whatever containers execute.
+            if tokens.contains(&TRAIL) {
+                self.trail.read();
+            }
             self.news();
             if let Some(gone) = self.words() {
                 break gone;
             }
-            self.release(Some(Instant::now()));
+            let now = Instant::now();
+            self.read_the_rest(now);
+            self.release(Some(now));
             self.pay_debts();
             self.tick();
         };
@@ -225,6 +246,7 @@ impl Watch {
             // Not written before the first survey is over: waiting for it would spin.
             self.status_due.filter(|_| self.ready),
             self.service.due(),
+            self.beat_alone(),
             self.next_rested(),
         ]
         .into_iter()
@@ -246,6 +268,7 @@ impl Watch {
             match word {
                 Word::Reloaded(options) => {
                     self.next_sweep = options.sweep.map(|sweep| Instant::now() + sweep);
+                    self.beat_due = options.heartbeat.map(|_| Instant::now());
                     self.options = options;
                 }
                 Word::ReaderGone(why) => return Some(Ended::ReaderGone(why)),
@@ -254,55 +277,25 @@ impl Watch {
         None
     }
 
-    /// Reads a lane, a bounded number of times.
-    pub(super) fn events(&mut self, lane: u64) {
-        let lane = usize::try_from(lane).unwrap_or(usize::MAX);
-        let turn = Instant::now();
-        for _ in 0..READS {
-            let reading = match self.marks.read(lane) {
-                Ok(reading) => reading,
-                Err(error) => return self.lost_read(&error.to_string()),
-            };
-            self.counters.events += reading.events as u64;
-            if let Some(stop) = reading.broken {
-                self.lost_read(&format!("event buffer not understood: {stop:?}"));
-            }
-            if reading.overflow {
-                self.overflowed();
-            }
-            if reading.strangers {
-                self.rescan_soon();
-            }
-            for trigger in reading.triggers {
-                self.trigger(&trigger);
-            }
-            for write in reading.unplaced {
-                self.unplaced(write);
-            }
-            if reading.events == 0 || turn.elapsed() > TURN {
-                return;
-            }
-        }
-    }
-
     /// What is due by the clock.
     fn tick(&mut self) {
         let now = Instant::now();
         self.wake_tables(now);
         if self.losses.is_due(now) {
             self.tell_losses(now);
-            self.look_at_all(Detection::Scan);
         }
         if self.next_sweep.is_some_and(|due| due <= now) {
             self.next_sweep = self.options.sweep.map(|sweep| now + sweep);
-            self.surveyor.ask(Ask::Pass);
+            self.surveyor.ask(Ask::Sweep);
+            self.read_all();
             self.look_at_all(Detection::Sweep);
+            self.mark_again();
             self.status_due.get_or_insert(now);
         }
         self.report(now);
     }
 
-    fn look_at_all(&mut self, detection: Detection) {
+    pub(super) fn look_at_all(&mut self, detection: Detection) {
         let all: Vec<RootfsId> = self.watched.keys().copied().collect();
         for id in all {
             self.look(id, detection);

@@ -1,16 +1,19 @@
 //! One root filesystem as the loop keeps it: who it is, what is pending on it,
 //! what could not be handed on yet.
 
+mod who;
+
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use crate::judge::settle::{Act, Settle};
-use crate::model::{Detection, Writer, WriterSource};
-use crate::survey::processes::root_of;
+use crate::judge::settle::Settle;
+use crate::watch::budget::{Actor, Budget, Folded};
 use crate::watch::jobs::{Acted, Subject};
+use crate::watch::queue::Waiting;
 use crate::watch::tables::Watching;
-use crate::who::process::{Boot, writer};
+use crate::who::process::Boot;
+use crate::who::trail::Trail;
 
 /// A question to the survey for the way.
 #[derive(Debug, Clone, Copy)]
@@ -32,14 +35,28 @@ pub struct Watched {
     pub owed: Option<Acted>,
     /// Sightings so far.
     pub round: u64,
+    /// A limit of the kernel kept something from being marked.
+    pub short: bool,
     /// The mount table of its namespace, once the init is known.
     pub table: Option<Watching>,
     settle: Settle,
     asked: Option<Asked>,
     /// What was marked at the last sighting.
     way: u64,
-    /// Who is acting, resolved at the first trigger of the act.
-    actor: Option<(Writer, bool)>,
+    /// Who is acting, resolved at the first trigger of the act, and the pidfd by which
+    /// a successor of the pid is told from it.
+    actor: Option<(Actor, Option<OwnedFd>)>,
+    budget: Budget,
+    /// Acts over the budget.
+    folded: Option<Folded>,
+    /// Its next marks are to be made anew, in lanes of its own.
+    pub renew: bool,
+    /// What the examiner has of it.
+    pub waiting: Waiting,
+    /// When something else in `etc` was seen to change.
+    pub aside: Option<Instant>,
+    /// Who touched the writable layer before what that was for could be seen.
+    copied: Option<(Actor, Instant)>,
 }
 
 impl Watched {
@@ -50,12 +67,34 @@ impl Watched {
             subject,
             owed: None,
             round: 0,
+            short: false,
             table: None,
             settle: Settle::default(),
             asked: None,
             way: 0,
             actor: None,
+            budget: Budget::new(Instant::now()),
+            folded: None,
+            renew: false,
+            waiting: Waiting::default(),
+            aside: None,
+            copied: None,
         }
+    }
+
+    /// It acts more often than its budget allows, at the moment.
+    #[must_use]
+    pub fn is_over_budget(&self) -> bool {
+        self.folded.is_some()
+    }
+
+    /// Asks for a look without a writer; true: at once, false: with what is gathered.
+    pub fn may_look(&mut self, now: Instant) -> bool {
+        let may = self.folded.is_none() && self.budget.take(now);
+        if !may {
+            self.folded.get_or_insert_with(|| Folded::new(now, None));
+        }
+        may
     }
 
     /// The way has to be found anew: whether to ask now. One question waits for its
@@ -89,65 +128,57 @@ impl Watched {
     /// still be there. Returns the act of an earlier writer that is thereby over.
     pub fn trigger(
         &mut self,
-        boot: &Boot,
-        (pid, pidfd): (i32, Option<&OwnedFd>),
+        (boot, trail): (&Boot, &mut Trail),
+        (pid, pidfd): (i32, Option<OwnedFd>),
         mask: u64,
         settle: Duration,
     ) -> Option<Acted> {
-        let pid = (pid > 0).then_some(pid);
-        let earlier = self.settle.trigger(Instant::now(), pid, mask, settle);
+        let now = Instant::now();
+        let known = (pid > 0).then_some(pid);
+        if self.folded.is_none() && self.settle.begins(known) && !self.budget.take(now) {
+            let first = known.map(|pid| self.resolve((boot, &mut *trail), pid, pidfd.as_ref()));
+            self.folded = Some(Folded::new(now, first));
+        }
+        if let Some(folded) = &mut self.folded {
+            folded.take((pid, pidfd), mask);
+            return None;
+        }
+        let earlier = self.settle.trigger(now, known, mask, settle);
         let earlier = earlier.map(|act| self.acted(act));
-        if let Some(pid) = pid
-            && !self.knows(pid)
+        if let Some(pid) = known
+            && !self.knows(pid, pidfd.as_ref())
         {
-            self.actor = Some(self.resolve(boot, pid, pidfd));
+            let actor = self.resolve((boot, trail), pid, pidfd.as_ref());
+            self.actor = Some((actor, pidfd));
         }
         earlier
     }
 
-    /// The writer was resolved at an earlier trigger of this act.
-    fn knows(&self, pid: i32) -> bool {
-        let known =
-            |writer: &Writer| writer.pid == Some(pid) && writer.source != WriterSource::Unknown;
-        self.actor.as_ref().is_some_and(|(writer, _)| known(writer))
-    }
-
-    fn resolve(&self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> (Writer, bool) {
-        let writer = writer(boot, pid, pidfd);
-        // Only a container that no file named needs to know whose root the writer has.
-        let same_root = self.subject.container.id.is_none()
-            && pidfd.is_some_and(|pidfd| root_of(pid, pidfd).as_ref() == Some(&self.subject.root));
-        (writer, same_root)
-    }
-
     /// The act that is over by now, if one is.
-    pub fn release(&mut self, now: Instant, settle: Duration) -> Option<Acted> {
-        let act = self.settle.release(now, settle)?;
-        Some(self.acted(act))
+    pub fn release(
+        &mut self,
+        who: (&Boot, &mut Trail),
+        now: Instant,
+        settle: Duration,
+    ) -> Option<Acted> {
+        if let Some(act) = self.settle.release(now, settle) {
+            return Some(self.acted(act));
+        }
+        let folded = self.folded.take_if(|folded| folded.due() <= now)?;
+        Some(self.gathered(who, folded))
+    }
+
+    /// An act is over by now.
+    #[must_use]
+    pub fn is_over(&self, now: Instant) -> bool {
+        self.settle.is_over(now)
     }
 
     /// When to ask `release` again.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.settle.deadline()
-    }
-
-    fn acted(&mut self, act: Act) -> Acted {
-        let (writer, same_root) = self
-            .actor
-            .take()
-            .unwrap_or_else(|| (Writer::unknown(act.pid), false));
-        let since = act.first.elapsed();
-        let at = SystemTime::now();
-        Acted {
-            mask: act.mask,
-            writer: Some(writer),
-            same_root,
-            folded: 0,
-            closing: act.closing,
-            at: at.checked_sub(since).unwrap_or(at),
-            detection: Detection::Event,
-        }
+        let folded = self.folded.as_ref().map(Folded::due);
+        [self.settle.deadline(), folded].into_iter().flatten().min()
     }
 
     /// Keeps an act that the examiner has no room for. What was owed already is
@@ -173,7 +204,9 @@ impl Watched {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::model::{Container, Coverage, RootfsId, Rung};
+    use std::time::SystemTime;
+
+    use crate::model::{Container, Coverage, Detection, RootfsId, Rung, Writer};
     use crate::reach::Reach;
     use crate::survey::mounts::RootKey;
     use crate::sys::fanotify::mask;
@@ -196,7 +229,35 @@ mod tests {
                 rung: Rung::Named,
                 gaps: Vec::new(),
             },
+            trail: String::new(),
         }))
+    }
+
+    #[test]
+    fn the_writer_of_a_copy_up_is_the_one_of_the_change_it_was_for() {
+        let (boot, far) = (Boot::read(), Instant::now() + Duration::from_secs(3600));
+        let mut trail = Trail::new(false);
+        let settle = Duration::from_millis(5);
+        let own = i32::try_from(std::process::id()).unwrap();
+        let mut told = |aside: bool| {
+            let mut watched = watched();
+            watched.trigger((&boot, &mut trail), (own, None), 0, settle);
+            assert_eq!(
+                watched
+                    .release((&boot, &mut trail), far, settle)
+                    .unwrap()
+                    .pid(),
+                Some(own)
+            );
+            watched.aside = aside.then(Instant::now);
+            watched.trigger((&boot, &mut trail), (0, None), mask::ATTRIB, settle);
+            watched
+                .release((&boot, &mut trail), far, settle)
+                .unwrap()
+                .pid()
+        };
+        assert_eq!(told(false), Some(own));
+        assert_eq!(told(true), None, "it was for another file");
     }
 
     fn act(pid: i32) -> Acted {

@@ -31,12 +31,15 @@ pub fn obey(path: &Path) -> Result<()> {
 impl Hand {
     fn act(&mut self, verb: &str, path: &Path, nonce: &str) -> Result<()> {
         match verb {
+            "create" => std::fs::write(path, line(nonce))?,
             "open" => {
                 let mut options = OpenOptions::new();
                 self.file = Some(options.read(true).append(true).open(path)?);
             }
             "write" => self.file()?.write_all(line(nonce).as_bytes())?,
             "close" => self.file = None,
+            // The whole file at once: open, write, close.
+            "put" => std::fs::write(path, line(nonce))?,
             "map" => {
                 let file = OpenOptions::new().read(true).write(true).open(path)?;
                 let length = line(nonce).len();

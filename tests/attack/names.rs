@@ -38,8 +38,24 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<
             Ok(())
         }
         "mknod" => raw::mknod(path),
+        "flip" => flip(path, nonce, extra),
         _ => with_another(verb, path, nonce, extra),
     }
+}
+
+/// The name is a link that leads to one new file after the other, `extra` times; all of
+/// them stay. Slowly enough that each may be noticed.
+fn flip(path: &Path, nonce: &str, extra: Option<&str>) -> Result<()> {
+    let count: u32 = extra.and_then(|text| text.parse().ok()).unwrap_or(100);
+    for number in 0..count {
+        let target = PathBuf::from(format!("/tmp/{nonce}.{number}"));
+        fs::write(&target, line(nonce))?;
+        let link = path.with_file_name(format!(".{nonce}"));
+        symlink(target, &link)?;
+        fs::rename(link, path)?;
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    Ok(())
 }
 
 /// Verbs that need a second path.

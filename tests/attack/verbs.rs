@@ -4,8 +4,9 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Error, Read, Result, Write};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::{names, raw, uring};
 
@@ -14,6 +15,7 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<
     match verb {
         "create" => fs::write(path, line(nonce)),
         "create-long" => fs::write(path, format!("{}/tmp/{nonce}-tail.so\n", line(nonce))),
+        "content" => fs::write(path, extra.unwrap_or_default()),
         "touch" => OpenOptions::new()
             .create(true)
             .append(true)
@@ -31,6 +33,8 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<
         "rewrite" => rewrite(path, nonce),
         "flap" => flap(path, nonce),
         "storm" => storm(path, nonce, extra),
+        "flood" => flood(path, nonce, extra),
+        "swarm" => swarm(path, nonce, extra),
         "mmap-store" => raw::mmap_store(path, line(nonce).as_bytes()),
         "fallocate" => raw::fallocate(&OpenOptions::new().write(true).open(path)?),
         "copy_file_range" | "sendfile" | "splice" => kernel_copy(verb, path, nonce),
@@ -120,6 +124,40 @@ fn storm(path: &Path, nonce: &str, extra: Option<&str>) -> Result<()> {
         let other = path.with_file_name(format!("{nonce}.{number}"));
         File::create(&other)?;
         fs::remove_file(other)?;
+    }
+    Ok(())
+}
+
+/// For `extra` seconds ("SECONDS:ROUNDS", rounds a second): in each round the file is
+/// written, and eight files of other names come and go beside it.
+fn flood(path: &Path, nonce: &str, extra: Option<&str>) -> Result<()> {
+    let words = extra.and_then(|text| text.split_once(':'));
+    let numbers = words.and_then(|(time, rounds)| Some((time.parse().ok()?, rounds.parse().ok()?)));
+    let (seconds, rounds): (u64, u32) = numbers.unwrap_or((1, 1000));
+    let begun = Instant::now();
+    for round in 0.. {
+        let due = Duration::from_secs(1) / rounds * round;
+        if due > Duration::from_secs(seconds) {
+            return Ok(());
+        }
+        sleep(due.saturating_sub(begun.elapsed()));
+        fs::write(path, line(&format!("{nonce}-{round}")))?;
+        for number in 0..8 {
+            let other = path.with_file_name(format!("{nonce}.{round}.{number}"));
+            File::create(&other)?;
+            fs::remove_file(other)?;
+        }
+    }
+    Ok(())
+}
+
+/// For `extra` seconds: a process after the other writes the file and ends.
+fn swarm(path: &Path, nonce: &str, extra: Option<&str>) -> Result<()> {
+    let seconds = extra.and_then(|text| text.parse().ok()).unwrap_or(1);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    while Instant::now() < end {
+        let mut writer = Command::new("/bin/attack");
+        writer.arg("truncate-write").arg(path).arg(nonce).status()?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use ldwatch::model::{Action, ChangeType, Detection, Finding, Home, Origin, Recor
 use ldwatch::output::ecs::{Ecs, parse};
 use serde_json::{Value, json};
 
-use super::findings::{OTHER_ID, every_kind, finding, gap, host, moment, of, with};
+use super::findings::{OTHER_ID, every_kind, finding, gap, heartbeat, host, moment, of, with};
 use super::schema::{Schema, find};
 use super::{line, value};
 
@@ -294,6 +294,23 @@ fn a_gap_is_a_state_without_a_file() {
 }
 
 #[test]
+fn a_heartbeat_is_a_metric_with_each_count_a_number() {
+    let beat = value(&heartbeat());
+    assert_eq!(
+        (&beat["event"]["kind"], &beat["event"]["action"]),
+        (&json!("metric"), &json!("heartbeat"))
+    );
+    let facts = &beat["ldwatch"]["heartbeat"];
+    assert_eq!(
+        (&facts["containers"], &facts["with_gaps"], &facts["uptime"]),
+        (&json!(12), &json!(1), &json!(3600))
+    );
+    assert_eq!(facts["rungs"]["plain"], json!(0));
+    assert_eq!(facts["counters"]["alerts"], json!(2));
+    assert!(beat.get("file").is_none() && beat.get("rule").is_none());
+}
+
+#[test]
 #[ignore = "writes records for scripts/eql-check to the file LDWATCH_SAMPLES"]
 fn write_samples() {
     let mut ecs = Ecs::new(&host(), "cloud_defend");
@@ -302,4 +319,22 @@ fn write_samples() {
         .iter()
         .for_each(|record| ecs.render(record, moment(1), &mut bytes));
     std::fs::write(std::env::var_os("LDWATCH_SAMPLES").unwrap(), bytes).unwrap();
+}
+
+#[test]
+fn the_first_of_several_writers_is_named_and_nobody_is_confirmed() {
+    let several = value(&with(|finding| {
+        let last = finding.writer.as_mut().unwrap();
+        last.confirmed = false;
+        let first = ldwatch::model::Writer {
+            name: Some(b"sh".to_vec()),
+            ..ldwatch::model::Writer::unknown(Some(12))
+        };
+        last.first = Some(Box::new(first));
+    }));
+    assert_eq!(several["process"]["pid"], 4711);
+    assert_eq!(
+        several["ldwatch"]["writer"]["first"],
+        json!({"pid": 12, "name": "sh"})
+    );
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use ldwatch::output::syslog::{CLASSIC_CAP, Form, Frame, Payload};
 use ldwatch::output::text;
 
-use super::findings::{enrichment, gap, with};
+use super::findings::{enrichment, gap, heartbeat, with};
 use super::value;
 
 fn compare(name: &str, text: &str) {
@@ -19,6 +19,11 @@ fn compare(name: &str, text: &str) {
         fs::write(&path, text).unwrap();
     }
     assert_eq!(text, fs::read_to_string(&path).unwrap(), "{name}");
+}
+
+#[test]
+fn a_heartbeat_as_ecs() {
+    compare("heartbeat.json", &format!("{:#}\n", value(&heartbeat())));
 }
 
 #[test]
@@ -43,6 +48,7 @@ fn every_kind_of_record_for_people() {
     text::render(&with(|_| {}), false, &mut page);
     text::render(&enrichment(), false, &mut page);
     text::render(&gap(), false, &mut page);
+    text::render(&heartbeat(), false, &mut page);
     compare("page.txt", &page);
 }
 

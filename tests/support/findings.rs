@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ldwatch::model::{
     Action, Ancestor, Change, ChangeType, Container, Content, Coverage, Detection, Enrichment,
-    Entry, FileKind, FileView, Finding, Gap, Home, Image, Mention, Names, Origin, Pod, Program,
-    Record, Rung, Writer, WriterSource,
+    Entry, FileKind, FileView, Finding, Gap, Heartbeat, Home, Image, Mention, Names, Origin, Pod,
+    Program, Record, Rung, Writer, WriterSource,
 };
 use ldwatch::output::host::{Host, Os};
 use ldwatch::parse::cgroup::{Member, Runtime};
@@ -116,6 +116,16 @@ pub fn ancestor(pid: i32, name: &str) -> Ancestor {
     }
 }
 
+fn home() -> Home {
+    Home {
+        id: Some(CONTAINER_ID.to_owned()),
+        name: Some("web".to_owned()),
+        runtime: Some(Runtime::Docker),
+        pod_uid: None,
+        told_by: "mount-namespace",
+    }
+}
+
 pub fn writer() -> Writer {
     Writer {
         pid: Some(4711),
@@ -151,14 +161,10 @@ pub fn writer() -> Writer {
             runtime: Runtime::Docker,
             pod_uid: None,
         }),
-        home: Some(Home {
-            id: Some(CONTAINER_ID.to_owned()),
-            name: Some("web".to_owned()),
-            runtime: Some(Runtime::Docker),
-            pod_uid: None,
-            told_by: "mount-namespace",
-        }),
+        home: Some(home()),
         origin: Origin::Inside,
+        first: None,
+        hint: None,
         entry: Entry::Init,
         tool: None,
     }
@@ -243,7 +249,10 @@ pub fn every_kind() -> Vec<Record> {
     let events = events
         .into_iter()
         .map(|(kind, action)| of(kind, action, false, 21));
-    alerts.chain(events).chain([gap(), enrichment()]).collect()
+    alerts
+        .chain(events)
+        .chain([gap(), enrichment(), heartbeat()])
+        .collect()
 }
 
 pub fn gap() -> Record {
@@ -278,5 +287,20 @@ pub fn enrichment() -> Record {
             deleted: Some(false),
             unread: None,
         },
+    }))
+}
+
+pub fn heartbeat() -> Record {
+    Record::Heartbeat(Box::new(Heartbeat {
+        at: moment(6),
+        uptime: 3600,
+        rungs: vec![("named", 11), ("split", 1), ("plain", 0), ("none", 0)],
+        with_gaps: 1,
+        counters: vec![
+            ("events", 5000),
+            ("alerts", 2),
+            ("gaps", 1),
+            ("records_lost", 0),
+        ],
     }))
 }

@@ -27,6 +27,11 @@ impl Hand {
     /// Says a word and waits until it was obeyed.
     pub fn say(&mut self, word: &str, nonce: &str) -> Result<(), String> {
         writeln!(self.words, "{word} {nonce}").map_err(|error| format!("{word}: {error}"))?;
+        self.answered(word)
+    }
+
+    /// Waits until it says that something was done.
+    pub fn answered(&mut self, word: &str) -> Result<(), String> {
         let mut answer = String::new();
         let read = self.answers.read_line(&mut answer);
         match (read, answer.as_str()) {

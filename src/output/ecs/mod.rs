@@ -11,6 +11,7 @@ mod enrichment;
 mod file;
 mod finding;
 mod gap;
+mod heartbeat;
 mod machine;
 mod object;
 mod ours;
@@ -80,6 +81,7 @@ impl Ecs {
             Record::Finding(finding) => self.finding(finding, now, &mut root),
             Record::Gap(gap) => self.gap(gap, now, &mut root),
             Record::Enrichment(more) => self.enrichment(more, now, &mut root),
+            Record::Heartbeat(beat) => self.heartbeat(beat, now, &mut root),
         }
         root.put("host", &self.host);
         root.put("agent", &self.agent);
@@ -156,6 +158,7 @@ fn record_time(record: &Record) -> SystemTime {
         Record::Finding(finding) => finding.at,
         Record::Gap(gap) => gap.at,
         Record::Enrichment(more) => more.at,
+        Record::Heartbeat(beat) => beat.at,
     }
 }
 

@@ -164,6 +164,12 @@ fn writer<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> {
         .collect();
     object.list(lineage, parents);
     object.nest("hint", process::hint(writer, twins));
+    if let Some(first) = &writer.first {
+        object.nest(
+            "first",
+            process::briefly(first, "ldwatch.writer.first", twins),
+        );
+    }
     object
 }
 

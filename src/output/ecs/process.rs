@@ -76,6 +76,31 @@ pub(super) fn hint<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> 
     if !writer.confirmed {
         facts(&mut object, "ldwatch.writer.hint", writer, twins);
     }
+    if let Some(hint) = &writer.hint {
+        let mut put = |key, path: Option<&'a [u8]>| {
+            object.put_some(
+                key,
+                path.map(|path| twins.text("ldwatch.writer.hint", key, path)),
+            );
+        };
+        put("executable", hint.executable.as_deref());
+        put("script", hint.script.as_deref());
+        object.put("source", hint.source.name());
+    }
+    object
+}
+
+/// What names a writer, whatever it is worth: pid, name, executable.
+pub(super) fn briefly<'a>(writer: &'a Writer, at: &str, twins: &mut Twins<'a>) -> Object<'a> {
+    let mut object = Object::default();
+    object.put_some("pid", writer.pid);
+    let name = writer.name.as_deref();
+    object.put_some("name", name.map(|name| twins.text(at, "name", name)));
+    let executable = writer.executable.as_deref();
+    object.put_some(
+        "executable",
+        executable.map(|path| twins.text(at, "executable", path)),
+    );
     object
 }
 

@@ -4,20 +4,21 @@ use std::fs;
 use std::os::fd::AsFd;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{bounded, unbounded};
+use crossbeam_channel::{Receiver, bounded, unbounded};
 
 use super::*;
 use crate::model::{Action, Container, Coverage, Rung, Writer};
 use crate::reach::{HostMount, Reach};
 use crate::survey::mounts::RootKey;
 use crate::sys::walk::{mount_id, open_dir};
+use crate::watch::queue::{Jobs, Pace};
 
 const WRITER: i32 = 4711;
 
 struct Bench {
     dir: tempfile::TempDir,
     subject: Arc<Subject>,
-    jobs: Sender<Job>,
+    jobs: Jobs,
     records: Receiver<Delivery>,
     thread: JoinHandle<()>,
 }
@@ -30,10 +31,7 @@ fn bench() -> Bench {
     let subject = Arc::new(Subject {
         id: RootfsId(1),
         container: Container::default(),
-        reach: Reach {
-            host: HostMount::find(dir.path(), id),
-            init: None,
-        },
+        reach: Reach::by_host(HostMount::find(dir.path(), id)),
         mount_ns: None,
         root: RootKey {
             device: (0, 0),
@@ -44,16 +42,18 @@ fn bench() -> Bench {
             rung: Rung::Named,
             gaps: Vec::new(),
         },
+        trail: String::new(),
     });
     let (records_in, records) = unbounded();
-    let (jobs, work) = bounded(0);
-    let nobody = Asker::nobody();
-    let examiner = Examiner::new(records_in, Arc::default(), 100, None, None, nobody);
+    let (jobs, work) = Jobs::new(100);
+    let examiner = Examiner::new(records_in, Arc::default(), 100, None, None, Asker::nobody());
     let thread = std::thread::spawn(move || examiner.work(&work));
-    jobs.send(Job::First(Arc::clone(&subject), SystemTime::now()))
-        .unwrap();
-    // Taken only when the first look is over: the channel has no room.
-    jobs.send(Job::Forget(RootfsId(99))).unwrap();
+    let over = Arc::new(());
+    let first = Job::First(Arc::clone(&subject), SystemTime::now(), Arc::clone(&over));
+    jobs.offer(first, Pace::Swift).unwrap();
+    while Arc::strong_count(&over) > 1 {
+        std::thread::yield_now();
+    }
     Bench {
         dir,
         subject,
@@ -78,9 +78,8 @@ impl Bench {
     }
 
     fn send(&self, acted: Acted) {
-        self.jobs
-            .send(Job::Look(Arc::clone(&self.subject), Box::new(acted)))
-            .unwrap();
+        let look = Job::Look(Arc::clone(&self.subject), Box::new(acted), Arc::default());
+        self.jobs.offer(look, Pace::Swift).unwrap();
     }
 
     /// Ends the examiner; what it told, as action and pid of the writer.
@@ -96,7 +95,7 @@ impl Bench {
                 finding.change.action,
                 finding.writer.and_then(|writer| writer.pid),
             )),
-            Record::Gap(_) | Record::Enrichment(_) => None,
+            Record::Gap(_) | Record::Enrichment(_) | Record::Heartbeat(_) => None,
         };
         let all = self.records.try_iter().flat_map(records);
         all.filter_map(finding).collect()
@@ -204,4 +203,68 @@ fn a_queue_that_stays_full_is_waited_for_once() {
         examiner.tell_unseen(&subject, acted);
     }
     assert!(start.elapsed() < Duration::from_secs(3));
+}
+
+/// The container has the file, and that was told.
+fn with_a_file() -> Bench {
+    let bench = bench();
+    bench.write("/old.so\n");
+    let acted = Acted {
+        mask: WRITING & !mask::DELETE,
+        writer: Some(Writer::unknown(Some(1))),
+        ..Acted::look(SystemTime::now(), Detection::Event)
+    };
+    let over = Arc::new(());
+    let look = Job::Look(
+        Arc::clone(&bench.subject),
+        Box::new(acted),
+        Arc::clone(&over),
+    );
+    bench.jobs.offer(look, Pace::Swift).unwrap();
+    while Arc::strong_count(&over) > 1 {
+        std::thread::yield_now();
+    }
+    bench
+}
+
+#[test]
+fn removed_and_made_anew_by_one_is_one_creation_however_it_is_read() {
+    let bench = with_a_file();
+    bench.write("/x.so\n");
+    bench.act(WRITER, mask::DELETE);
+    bench.act(WRITER, WRITING & !mask::DELETE);
+    let told = [Some(1), Some(WRITER)].map(|pid| (Action::Creation, pid));
+    assert_eq!(bench.told(), told);
+}
+
+#[test]
+fn who_removed_it_did_not_make_what_another_made_since() {
+    let bench = with_a_file();
+    bench.write("/x.so\n");
+    bench.act(WRITER, mask::DELETE);
+    bench.act(WRITER + 1, WRITING & !mask::DELETE);
+    let told = [
+        (Action::Creation, Some(1)),
+        (Action::Deletion, Some(WRITER)),
+        (Action::Creation, Some(WRITER + 1)),
+    ];
+    assert_eq!(bench.told(), told);
+}
+
+#[test]
+fn what_is_written_without_a_pid_waits_for_the_close_that_has_one() {
+    let bench = with_a_file();
+    bench.write("/x.so\n");
+    let inotify = Acted {
+        mask: mask::MODIFY,
+        writer: Some(Writer::unknown(None)),
+        ..Acted::look(SystemTime::now(), Detection::Event)
+    };
+    bench.send(inotify);
+    bench.act(WRITER, mask::MODIFY | mask::CLOSE_WRITE);
+    let told = [
+        (Action::Creation, Some(1)),
+        (Action::Modification, Some(WRITER)),
+    ];
+    assert_eq!(bench.told(), told);
 }

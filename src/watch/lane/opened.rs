@@ -1,9 +1,9 @@
 //! A fanotify group that reports descriptors: on every kernel it tells who wrote to
 //! a file in a marked directory, or to a marked file.
 //!
-//! The event names the file, not the mark. A file in `etc` is known by its name and
-//! by the device of its root filesystem; where a layer lies on another filesystem
-//! the device is another one, and the loop places the event by its writer. Reading
+//! The event names the file, not the mark. A file in an overlay's `etc` is known by its
+//! name and by the overlay's device. A volume shares its device with others, so its
+//! directory has a group to itself; what finds none left is placed by its writer. Reading
 //! an event opens the file, so only objects on trusted filesystems are marked.
 
 use std::collections::HashMap;
@@ -13,10 +13,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use nix::sys::stat::fstat;
+use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, fstatfs};
 
-use crate::model::PRELOAD_NAME;
+use crate::model::{PRELOAD_NAME, RootfsId};
 use crate::survey::spots::{Kind, Spot};
 use crate::sys::fanotify::{Group, mask};
+use crate::sys::file::superblock;
 use crate::watch::lane::{Marked, Reading, Watch};
 
 /// What is asked for: opening is no change, and says nothing of who writes.
@@ -28,18 +30,43 @@ pub struct Opened {
     group: Group,
     /// Marked files by device and inode number.
     files: HashMap<(u64, u64), Marked>,
-    /// Marked directories by device.
-    devices: HashMap<u64, Marked>,
+    directories: Directories,
+}
+
+/// Marked directories by device.
+#[derive(Debug)]
+struct Directories {
+    /// There is a single one: whatever has the name and is written, is in there.
+    alone: bool,
+    by_device: HashMap<u64, Marked>,
+}
+
+impl Directories {
+    /// The one in which a file with the right name lies.
+    fn of(&self, device: u64, object: &OwnedFd) -> Option<&Marked> {
+        if self.alone {
+            return self.by_device.values().next();
+        }
+        let of = |device| {
+            let marked = self.by_device.get(&device);
+            marked.filter(|marked| marked.is_of_one())
+        };
+        // A layer on another filesystem gives its files another device than the overlay's.
+        of(device).or_else(|| of(superblock(object.as_fd()).ok()?))
+    }
 }
 
 impl Opened {
-    /// An empty lane.
+    /// An empty lane, for many overlays or for a single directory.
     #[must_use]
-    pub fn new(group: Group) -> Self {
+    pub fn new(group: Group, alone: bool) -> Self {
         Self {
             group,
             files: HashMap::new(),
-            devices: HashMap::new(),
+            directories: Directories {
+                alone,
+                by_device: HashMap::new(),
+            },
         }
     }
 
@@ -47,6 +74,14 @@ impl Opened {
     #[must_use]
     pub fn has_pidfds(&self) -> bool {
         self.group.has_pidfds()
+    }
+
+    /// Events of the object can be told from all others here.
+    #[must_use]
+    pub fn takes(&self, alone: bool, object: (u64, u64)) -> bool {
+        let is_it = |marked: &Marked| marked.object == object;
+        self.directories.alone == alone
+            && (!alone || self.directories.by_device.values().all(is_it))
     }
 
     /// Marks, and notes what for.
@@ -60,10 +95,14 @@ impl Opened {
                 .entry(object)
                 .or_insert_with(|| Marked::new(object))
                 .note(watch);
-        } else {
-            self.group
-                .mark_dir(spot.fd.as_fd(), WRITES | mask::ON_CHILD)?;
-            self.devices
+            return Ok(());
+        }
+        self.group
+            .mark_dir(spot.fd.as_fd(), WRITES | mask::ON_CHILD)?;
+        // A volume that found no group to itself is placed by the writers.
+        if self.directories.alone || is_overlay(&spot.fd) {
+            self.directories
+                .by_device
                 .entry(object.0)
                 .or_insert_with(|| Marked::new(object))
                 .note(watch);
@@ -74,7 +113,31 @@ impl Opened {
     /// Keeps of the book what `keep` wants.
     pub fn retain(&mut self, keep: &impl Fn(&Watch) -> bool) {
         self.files.retain(|_, marked| marked.retain(keep));
-        self.devices.retain(|_, marked| marked.retain(keep));
+        let Directories { alone, by_device } = &mut self.directories;
+        let had = !by_device.is_empty();
+        by_device.retain(|_, marked| marked.retain(keep));
+        if had && *alone && by_device.is_empty() {
+            // A volume outlives its container; the next one here is not to get its events.
+            let _ = self.group.flush();
+        }
+    }
+
+    /// As `Lane::prune`.
+    pub fn prune(&mut self, rootfs: RootfsId, round: u64) -> usize {
+        let ghosts = self.files.values_mut();
+        let ghosts = ghosts.map(|marked| marked.prune(rootfs, round)).sum();
+        let files = std::mem::take(&mut self.files);
+        self.retain(&|watch| watch.rootfs != rootfs || watch.round == round);
+        self.files = files;
+        ghosts
+    }
+
+    /// As `Lane::clear`.
+    pub fn clear(&mut self) {
+        // A group that cannot be flushed gives events that nobody knows.
+        let _ = self.group.flush();
+        self.files = HashMap::new();
+        self.directories.by_device = HashMap::new();
     }
 
     /// Reads what is queued; the descriptors of its events are closed before the end.
@@ -93,14 +156,9 @@ impl Opened {
             if let Some(marked) = self.files.get(&(stat.st_dev, stat.st_ino)) {
                 marked.trigger(b"", event.mask, who, &mut reading.triggers);
             } else if is_preload(&object) {
-                // Volumes of several containers may lie on one filesystem.
-                match self
-                    .devices
-                    .get(&stat.st_dev)
-                    .filter(|marked| marked.is_of_one())
-                {
+                match self.directories.of(stat.st_dev, &object) {
                     Some(marked) => {
-                        marked.trigger(PRELOAD_NAME, event.mask, who, &mut reading.triggers)
+                        marked.trigger(PRELOAD_NAME, event.mask, who, &mut reading.triggers);
                     }
                     None => reading.unplaced.push((who.0, who.1, event.mask)),
                 }
@@ -108,6 +166,12 @@ impl Opened {
         }
         Ok(reading)
     }
+}
+
+/// The directory lies on an overlay, whose device nothing else has.
+#[must_use]
+pub fn is_overlay(directory: &OwnedFd) -> bool {
+    fstatfs(directory).is_ok_and(|stat| stat.filesystem_type() == OVERLAYFS_SUPER_MAGIC)
 }
 
 /// The file was opened under the name that matters. The path is the writer's own and

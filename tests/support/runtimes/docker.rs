@@ -76,7 +76,8 @@ impl Docker {
         run(&mut self.client(&["cp", from, &format!("{id}:{to}")]));
     }
 
-    fn client(&self, args: &[&str]) -> Command {
+    /// A call of its client.
+    pub fn client(&self, args: &[&str]) -> Command {
         client(&self.scratch, args)
     }
 }

@@ -1,0 +1,115 @@
+//! Who acted: resolved at the first trigger of an act, told from a successor of its pid.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::judge::settle::Act;
+use crate::model::{Detection, Writer, WriterSource};
+use crate::survey::processes::root_of;
+use crate::sys::pidfd;
+use crate::watch::budget::{Actor, Folded};
+use crate::watch::jobs::Acted;
+use crate::watch::watched::Watched;
+use crate::who::process::Boot;
+use crate::who::trail::Trail;
+
+/// A copy-up ends, and what it was for is done, within this time. Its writer is the
+/// only one that the kernel tells of a change of attributes, and of a rename.
+const COPY_UP: Duration = Duration::from_millis(500);
+/// Queues that are read one after the other within this time may be read in the wrong order.
+const ONE_READ: Duration = Duration::from_millis(20);
+
+impl Watched {
+    /// The writer was resolved at an earlier trigger of this act.
+    pub(super) fn knows(&self, pid: i32, pidfd: Option<&OwnedFd>) -> bool {
+        let Some(((writer, _), earlier)) = &self.actor else {
+            return false;
+        };
+        if writer.pid != Some(pid) || writer.source == WriterSource::Unknown {
+            return false;
+        }
+        // A living process under the pid of one that is gone is another one.
+        let lives = |pidfd: &OwnedFd| pidfd::exists(pidfd.as_fd());
+        earlier.as_ref().is_none_or(lives) || !pidfd.is_some_and(lives)
+    }
+
+    pub(super) fn resolve(
+        &self,
+        (boot, trail): (&Boot, &mut Trail),
+        pid: i32,
+        pidfd: Option<&OwnedFd>,
+    ) -> Actor {
+        let writer = trail.writer(boot, pid, pidfd);
+        // Only a container that no file named needs to know whose root the writer has.
+        let same_root = self.subject.container.id.is_none()
+            && pidfd.is_some_and(|pidfd| root_of(pid, pidfd).as_ref() == Some(&self.subject.root));
+        (writer, same_root)
+    }
+
+    pub(super) fn acted(&mut self, act: Act) -> Acted {
+        let actor = self.actor.take().map(|(actor, _)| actor);
+        if act.mask == 0
+            && let Some(actor) = &actor
+        {
+            self.copied = Some((actor.clone(), act.first));
+        }
+        let (writer, same_root) = actor
+            .or_else(|| self.copied(&act))
+            .unwrap_or_else(|| (Writer::unknown(act.pid), false));
+        Acted {
+            mask: act.mask,
+            writer: Some(writer),
+            same_root,
+            folded: 0,
+            closing: act.closing,
+            at: at(act.first),
+            detection: Detection::Event,
+        }
+    }
+
+    /// One act of all that was gathered. Of several writers any may have made the
+    /// difference that will be seen: the last is named, the first kept, none confirmed.
+    pub(super) fn gathered(&self, who: (&Boot, &mut Trail), folded: Folded) -> Acted {
+        if folded.acts == 0 {
+            return Acted::look(at(folded.since), Detection::Event);
+        }
+        let (writer, same_root) = match (folded.first, folded.last) {
+            (first, Some((pid, pidfd))) if folded.several => {
+                let (last, same_root) = self.resolve(who, pid, pidfd.as_ref());
+                let writer = Writer {
+                    confirmed: false,
+                    first: first.map(|(first, _)| Box::new(first)),
+                    ..last
+                };
+                (writer, same_root)
+            }
+            (Some(first), _) => first,
+            (None, last) => (Writer::unknown(last.map(|(pid, _)| pid)), false),
+        };
+        Acted {
+            mask: folded.mask,
+            writer: Some(writer),
+            same_root,
+            folded: folded.acts - 1,
+            closing: false,
+            at: at(folded.since),
+            detection: Detection::Event,
+        }
+    }
+
+    /// The writer of a copy-up, for the act that it was made for: any other act has a
+    /// writer of its own in the writable layer or by its descriptor. Unless the copy-up
+    /// was for something else in `etc`.
+    fn copied(&mut self, act: &Act) -> Option<Actor> {
+        let (actor, at) = self.copied.take()?;
+        let other = self.aside.is_some_and(|aside| aside + ONE_READ > at);
+        let fits = act.mask != 0 && act.pid.is_none() && at.elapsed() < COPY_UP && !other;
+        fits.then_some(actor)
+    }
+}
+
+/// The time of day of a moment that has passed.
+fn at(moment: Instant) -> SystemTime {
+    let now = SystemTime::now();
+    now.checked_sub(moment.elapsed()).unwrap_or(now)
+}
