@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use crate::model::{Container, RootfsId};
-use crate::reach::{HostMount, ProcessKey, Reach, pinned};
+use crate::reach::{HostMount, ProcessKey, Reach, home, pinned};
 use crate::survey::init::by_cgroup;
 use crate::survey::mounts::{RootKey, RootMount};
 use crate::survey::processes::Init;
@@ -92,7 +92,7 @@ pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
 /// Opens a table only while its namespace's init is the one meant.
 fn table(init: ProcessKey) -> Option<Table> {
     let pidfd = pidfd::open(init.pid).ok()?;
-    let mounts = File::open(format!("/proc/{}/mountinfo", init.pid)).ok()?;
+    let mounts = File::open(home(init.pid).join("mountinfo")).ok()?;
     pinned(init).ok()?;
     Some(Table {
         init,

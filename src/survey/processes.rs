@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::parse::cgroup::member;
 use crate::parse::stat::{stat, status};
-use crate::reach::{InitRoot, ProcessKey, mount_ns, read_table};
+use crate::reach::{InitRoot, ProcessKey, living, mount_ns, read_table};
 use crate::survey::mounts::{RootKey, RootMount, root};
 use crate::sys::pidfd;
 
@@ -117,8 +117,9 @@ fn oldest_by_namespace(proc_root: &Path, host_ns: u64) -> HashMap<u64, ProcessKe
         else {
             continue;
         };
-        let Some(namespace) = mount_ns(&entry.path().join("ns/mnt")).filter(|&ns| ns != host_ns)
-        else {
+        let own = mount_ns(&entry.path().join("ns/mnt"));
+        let namespace = own.or_else(|| mount_ns(&living(&entry.path())?.join("ns/mnt")));
+        let Some(namespace) = namespace.filter(|&ns| ns != host_ns) else {
             continue;
         };
         let Some(stat) = fs::read(entry.path().join("stat"))
@@ -150,7 +151,9 @@ pub fn root_of(pid: i32, pidfd: &OwnedFd) -> Option<RootKey> {
 
 fn read_init(proc_root: &Path, namespace: u64, key: ProcessKey) -> Option<Init> {
     let home = proc_root.join(key.pid.to_string());
-    let root = root(&read_table(&home.join("mountinfo")).ok()?)?;
+    let table = read_table(&home.join("mountinfo"))
+        .or_else(|error| read_table(&living(&home).ok_or(error)?.join("mountinfo")));
+    let root = root(&table.ok()?)?;
     let text = |name: &str| fs::read(home.join(name)).unwrap_or_default();
     let contained = status(&text("status")).ns_pids.len() > 1
         || member(&text("cgroup")).is_some_and(|member| member.id.is_some());

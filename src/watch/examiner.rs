@@ -70,6 +70,8 @@ pub struct Examiner {
     held: HashMap<RootfsId, Held>,
     memory: Memory,
     outposts: Outposts,
+    /// Files that a lease keeps closed, and when they are looked at again.
+    later: HashMap<RootfsId, (Instant, Arc<Subject>)>,
     /// The last delivery found no room.
     stuck: Cell<bool>,
 }
@@ -96,6 +98,7 @@ impl Examiner {
             held: HashMap::new(),
             memory: Memory::new(store),
             outposts: Outposts::default(),
+            later: HashMap::new(),
             stuck: Cell::default(),
         }
     }
@@ -103,8 +106,9 @@ impl Examiner {
     /// Works until the loop hangs up; what is held is told before the end.
     pub fn work(mut self, jobs: &Desk) {
         loop {
-            let due = self.held.values().map(|held| held.until).min();
-            match jobs.next(due) {
+            let held = self.held.values().map(|held| held.until);
+            let later = self.later.values().map(|(due, _)| *due);
+            match jobs.next(held.chain(later).min()) {
                 Ok(job) => self.job(job),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -112,6 +116,7 @@ impl Examiner {
             // An explanation that waits in the queue is as good as here.
             let now = Instant::now();
             self.release(Some(if jobs.is_empty() { now } else { now - BEHIND }));
+            self.look_again(now);
         }
         self.release(None);
     }
@@ -158,6 +163,7 @@ impl Examiner {
         if let Some(held) = self.held.remove(&id) {
             self.judge(&held.subject, held.acted, held.seen);
         }
+        self.later.remove(&id);
         let known = self.known.remove(&id);
         slim(&mut self.known);
         slim(&mut self.held);
@@ -278,7 +284,7 @@ impl Examiner {
         );
     }
 
-    fn examine(&mut self, subject: &Subject, acted: Acted) {
+    fn examine(&mut self, subject: &Arc<Subject>, acted: Acted) {
         match self.see(subject) {
             Some(after) => self.judge(subject, acted, after),
             None => self.tell_unseen(subject, acted),

@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Error, Result, Write, stdin, stdout};
 use std::path::Path;
 
-use crate::raw::Mapping;
+use crate::raw::{self, Mapping};
 use crate::verbs::line;
 
 #[derive(Default)]
@@ -36,6 +36,13 @@ impl Hand {
                 self.file = Some(options.read(true).append(true).open(path)?);
             }
             "write" => self.file()?.write_all(line(nonce).as_bytes())?,
+            // A write, and a lease that lets nobody else open the file.
+            "lease" => {
+                std::fs::write(path, line(nonce))?;
+                let file = OpenOptions::new().read(true).write(true).open(path)?;
+                raw::lease(&file)?;
+                self.file = Some(file);
+            }
             "close" => self.file = None,
             // The whole file at once: open, write, close.
             "put" => std::fs::write(path, line(nonce))?,

@@ -15,6 +15,50 @@ use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use nix::sys::stat::Mode;
 use nix::unistd::pipe;
 
+/// Ends the calling thread alone: the main thread's end is not the process's.
+pub fn end_thread() {
+    // SAFETY: ends this thread; nothing it owns is used by another.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+}
+
+/// Says that the arguments lie in a mapping of a file (prctl(2), PR_SET_MM).
+pub fn arguments_from(file: &File) -> Result<()> {
+    // SAFETY: a fresh mapping at an address of the kernel's choice, never unmapped.
+    let at = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            4096,
+            libc::PROT_READ,
+            libc::MAP_PRIVATE,
+            file.as_raw_fd(),
+            0,
+        )
+    };
+    if at == libc::MAP_FAILED {
+        return Err(Error::last_os_error());
+    }
+    let ends = [
+        (libc::PR_SET_MM_ARG_START, 0),
+        (libc::PR_SET_MM_ARG_END, 4096),
+    ];
+    for (which, offset) in ends {
+        let end = at as usize + offset;
+        // SAFETY: takes numbers; the kernel only reads through what they say.
+        let done = unsafe { libc::prctl(libc::PR_SET_MM, which, end, 0, 0) };
+        check(i64::from(done))?;
+    }
+    Ok(())
+}
+
+/// A write lease (fcntl(2), F_SETLEASE), and no heed to being asked for it.
+pub fn lease(file: &File) -> Result<()> {
+    // SAFETY: ignores a signal; no handler runs.
+    unsafe { libc::signal(libc::SIGIO, libc::SIG_IGN) };
+    // SAFETY: the descriptor is open; the call takes a number.
+    let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_WRLCK) };
+    check(i64::from(done))
+}
+
 /// truncate(2): no descriptor, so no close either.
 pub fn truncate(path: &Path, length: usize) -> Result<()> {
     let length = i64::try_from(length).map_err(Error::other)?;

@@ -31,6 +31,7 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<
         "double" => double(path, nonce),
         "rewrite" => rewrite(path, nonce),
         "flap" => flap(path, nonce),
+        "masked" => masked(path, nonce),
         "storm" => storm(path, nonce, extra),
         "flood" => flood(path, nonce, extra),
         "swarm" => swarm(path, nonce, extra),
@@ -114,6 +115,12 @@ fn flap(path: &Path, nonce: &str) -> Result<()> {
         fs::remove_file(path)?;
     }
     act("create", path, &format!("{nonce}-end"), None)
+}
+
+/// Writes the file with arguments that lie in a file.
+fn masked(path: &Path, nonce: &str) -> Result<()> {
+    raw::arguments_from(&File::open("/bin/attack")?)?;
+    act("held-fd", path, nonce, Some("300"))
 }
 
 /// Makes and removes `extra` files of other names in the directory of `path`.

@@ -159,6 +159,7 @@ fn writer<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> {
     object.put("confirmed", writer.confirmed);
     object.put("origin", writer.origin.name());
     object.put("args_truncated", writer.args_truncated);
+    object.put_some("args_missing", writer.args_missing);
     if let Some(member) = &writer.member {
         object.nest("container", place(member, twins));
     }
