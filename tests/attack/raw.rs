@@ -21,31 +21,27 @@ pub fn end_thread() {
     unsafe { libc::syscall(libc::SYS_exit, 0) };
 }
 
-/// Says that the arguments lie in a mapping of a file (prctl(2), PR_SET_MM).
-pub fn arguments_from(file: &File) -> Result<()> {
-    // SAFETY: a fresh mapping at an address of the kernel's choice, never unmapped.
-    let at = unsafe {
-        libc::mmap(
-            ptr::null_mut(),
-            4096,
-            libc::PROT_READ,
-            libc::MAP_PRIVATE,
-            file.as_raw_fd(),
-            0,
-        )
-    };
-    if at == libc::MAP_FAILED {
+/// Lays a file over the page of the stack on which the arguments stand: the same bytes,
+/// from another place. To be called while the main thread, whose stack it is, sleeps.
+pub fn arguments_from(path: &Path) -> Result<()> {
+    const PAGE: usize = 4096;
+    // SAFETY: takes a number; the kernel put the address there when the program started.
+    let name = unsafe { libc::getauxval(libc::AT_EXECFN) };
+    // The name of the program stands behind its arguments, at the very end of the stack.
+    let page = usize::try_from(name).map_err(Error::other)? & !(PAGE - 1);
+    let at = ptr::with_exposed_provenance_mut::<u8>(page);
+    // SAFETY: the page is mapped, readable, and nobody writes to it meanwhile.
+    let bytes = unsafe { std::slice::from_raw_parts(at, PAGE) };
+    std::fs::write(path, bytes)?;
+    let file = File::open(path)?;
+    let (rights, flags) = (
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE | libc::MAP_FIXED,
+    );
+    // SAFETY: replaces one page by another with the same content and the same rights.
+    let new = unsafe { libc::mmap(at.cast(), PAGE, rights, flags, file.as_raw_fd(), 0) };
+    if new == libc::MAP_FAILED {
         return Err(Error::last_os_error());
-    }
-    let ends = [
-        (libc::PR_SET_MM_ARG_START, 0),
-        (libc::PR_SET_MM_ARG_END, 4096),
-    ];
-    for (which, offset) in ends {
-        let end = at as usize + offset;
-        // SAFETY: takes numbers; the kernel only reads through what they say.
-        let done = unsafe { libc::prctl(libc::PR_SET_MM, which, end, 0, 0) };
-        check(i64::from(done))?;
     }
     Ok(())
 }

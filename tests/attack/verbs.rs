@@ -117,10 +117,17 @@ fn flap(path: &Path, nonce: &str) -> Result<()> {
     act("create", path, &format!("{nonce}-end"), None)
 }
 
-/// Writes the file with arguments that lie in a file.
+/// Writes the file while the arguments lie in a file, and stays a moment.
 fn masked(path: &Path, nonce: &str) -> Result<()> {
-    raw::arguments_from(&File::open("/bin/attack")?)?;
-    act("held-fd", path, nonce, Some("300"))
+    let page = PathBuf::from(format!("/tmp/{nonce}.page"));
+    std::thread::scope(|scope| {
+        let all = || {
+            raw::arguments_from(&page)?;
+            act("held-fd", path, nonce, Some("300"))
+        };
+        let done = scope.spawn(all).join();
+        done.unwrap_or_else(|_| Err(Error::other("the thread ended badly")))
+    })
 }
 
 /// Makes and removes `extra` files of other names in the directory of `path`.
