@@ -150,7 +150,7 @@ fn flood(path: &Path, nonce: &str, extra: Option<&str>) -> Result<()> {
     let begun = Instant::now();
     for round in 0.. {
         let due = Duration::from_secs(1) / rounds * round;
-        if due > Duration::from_secs(seconds) {
+        if due.max(begun.elapsed()) > Duration::from_secs(seconds) {
             return Ok(());
         }
         sleep(due.saturating_sub(begun.elapsed()));
