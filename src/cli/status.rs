@@ -84,11 +84,13 @@ fn counted(counters: Counters) -> String {
         broken_reads,
         refused_marks,
         records_dropped,
+        stuck_threads,
         state_failures,
     } = counters;
     format!(
         "events {events}  triggers {triggers}  acts {acts}  folded {folded}  overflows {overflows}  \
          broken reads {broken_reads}  refused marks {refused_marks}  records dropped {records_dropped}  \
+         stuck threads {stuck_threads}  \
          state failures {state_failures}"
     )
 }

@@ -6,19 +6,68 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
 
+use crossbeam_channel::Sender;
+
 use crate::survey::runtime::Readers;
 use crate::survey::sight::Survey;
 use crate::sys::epoll::Wake;
-use crate::watch::deliver::{Deliverer, Outlet};
+use crate::watch::deliver::{Deliverer, Delivery, Outlet};
 use crate::watch::examiner::Examiner;
-use crate::watch::queue::Jobs;
+use crate::watch::jobs::Subject;
+use crate::watch::queue::{Desk, Jobs};
 use crate::watch::run::Options;
 use crate::watch::state::Opened;
-use crate::watch::surveyor::Surveyor;
+use crate::watch::state::store::Store;
+use crate::watch::surveyor::{Asker, Surveyor};
+use crate::watch::vigil::{Progress, Vigil};
 use crate::who::process::Boot;
 
 /// Jobs that may wait for the examiner; beyond, acts are folded and counted.
 const JOBS: usize = 4096;
+
+/// An examiner's place, at which another one can take over.
+#[derive(Debug)]
+pub struct Seat {
+    records: Sender<Delivery>,
+    dropped: Arc<AtomicU64>,
+    quote: usize,
+    host_ns: Option<u64>,
+    store: Option<Arc<Store>>,
+    survey: Asker,
+    desk: Desk,
+}
+
+/// An examiner at work.
+#[derive(Debug)]
+pub struct Hired {
+    /// Its thread.
+    pub thread: JoinHandle<()>,
+    /// What it is at.
+    pub progress: Arc<Progress>,
+}
+
+impl Seat {
+    /// An examiner that first looks at `subjects`, and then takes what is on the desk.
+    ///
+    /// # Errors
+    /// When no thread can be made.
+    pub fn hire(&self, subjects: Vec<Arc<Subject>>) -> io::Result<Hired> {
+        let examiner = Examiner::new(
+            self.records.clone(),
+            Arc::clone(&self.dropped),
+            self.quote,
+            self.host_ns,
+            self.store.clone(),
+            self.survey.clone(),
+        );
+        let progress = Progress::of("examine");
+        let (desk, own) = (self.desk.clone(), Arc::clone(&progress));
+        let thread = thread::Builder::new()
+            .name("examine".to_owned())
+            .spawn(move || examiner.work(&desk, &own, subjects))?;
+        Ok(Hired { thread, progress })
+    }
+}
 
 /// The threads and the loop's ends of the channels to them.
 #[derive(Debug)]
@@ -27,12 +76,16 @@ pub struct Crew {
     pub surveyor: Surveyor,
     /// Where records go.
     pub deliverer: Deliverer,
-    /// The examiner's thread.
-    pub examiner: JoinHandle<()>,
+    /// The examiner.
+    pub examiner: Hired,
+    /// Its place.
+    pub seat: Seat,
     /// Work for it.
     pub jobs: Jobs,
     /// Records that were given up.
     pub dropped: Arc<AtomicU64>,
+    /// An eye on them all.
+    pub vigil: Vigil,
 }
 
 impl Crew {
@@ -53,22 +106,24 @@ impl Crew {
         let survey = Survey::new(readers, boot.mount_ns.unwrap_or(0));
         let surveyor = Surveyor::start(survey, Arc::clone(bell))?;
         let dropped = Arc::new(AtomicU64::new(0));
-        let (jobs, work) = Jobs::new(JOBS);
-        let examiner = Examiner::new(
-            deliverer.queue.clone(),
-            Arc::clone(&dropped),
-            options.quote,
-            boot.mount_ns,
+        let (jobs, desk) = Jobs::new(JOBS);
+        let seat = Seat {
+            records: deliverer.queue.clone(),
+            dropped: Arc::clone(&dropped),
+            quote: options.quote,
+            host_ns: boot.mount_ns,
             store,
-            surveyor.asker(),
-        );
-        let examiner = thread::Builder::new()
-            .name("examine".to_owned())
-            .spawn(move || examiner.work(&work))?;
+            survey: surveyor.asker(),
+            desk,
+        };
+        let examiner = seat.hire(Vec::new())?;
+        let all = [&surveyor.progress, &examiner.progress, &deliverer.progress];
         Ok(Self {
+            vigil: Vigil::over(all.map(Arc::clone)),
             surveyor,
             deliverer,
             examiner,
+            seat,
             jobs,
             dropped,
         })

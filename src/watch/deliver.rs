@@ -17,6 +17,7 @@ use crate::watch::state::identity::Key;
 use crate::watch::state::store::Store;
 use crate::watch::state::{Book, Opened, Remember};
 use crate::watch::status::Status;
+use crate::watch::vigil::Progress;
 
 /// Records that may wait for the sinks.
 const ROOM: usize = 4096;
@@ -43,6 +44,8 @@ pub enum Delivery {
     Ready(usize),
     /// `SIGHUP`: read the configuration again.
     Reload,
+    /// The last one, whoever may still hold the other end.
+    End,
 }
 
 /// What the delivery thread tells the loop.
@@ -83,6 +86,8 @@ pub struct Deliverer {
     /// What the thread tells.
     pub words: Receiver<Word>,
     store: Option<Arc<Store>>,
+    /// What its thread is at.
+    pub progress: Arc<Progress>,
     thread: JoinHandle<()>,
 }
 
@@ -95,9 +100,11 @@ impl Deliverer {
         let (queue, deliveries) = bounded(ROOM);
         let (tell, words) = bounded(16);
         let store = states.store.clone();
+        let progress = Progress::of("deliver");
         let work = Work {
             outlet,
             containers: 0,
+            progress: Arc::clone(&progress),
             book: states.store.map(|store| Book::new(store, Instant::now())),
         };
         let trouble = states.trouble;
@@ -108,6 +115,7 @@ impl Deliverer {
             queue,
             words,
             store,
+            progress,
             thread,
         })
     }
@@ -121,6 +129,8 @@ impl Deliverer {
     /// Hangs up; the thread delivers what is queued and ends.
     #[must_use]
     pub fn finish(self) -> JoinHandle<()> {
+        // An examiner that is stuck keeps its end.
+        let _ = self.queue.try_send(Delivery::End);
         self.thread
     }
 }
@@ -131,6 +141,7 @@ struct Work {
     /// Containers in the last status.
     containers: usize,
     book: Option<Book>,
+    progress: Arc<Progress>,
 }
 
 impl Work {
@@ -151,13 +162,16 @@ impl Work {
                     break;
                 }
             }
+            self.progress.rests();
             let next = match self.book.as_ref().map(Book::due) {
                 Some(due) => deliveries.recv_deadline(due),
                 None => deliveries
                     .recv()
                     .map_err(|_| RecvTimeoutError::Disconnected),
             };
+            self.progress.works(None);
             word = match next {
+                Ok(Delivery::End) => break,
                 Ok(delivery) => self.deliver(delivery),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -187,6 +201,7 @@ impl Work {
             }
             Delivery::Ready(watched) => self.outlet.ready(watched),
             Delivery::Reload => return self.outlet.reload().map(Word::Reloaded),
+            Delivery::End => {}
         }
         None
     }

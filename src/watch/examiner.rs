@@ -34,6 +34,7 @@ use crate::watch::outpost::Outposts;
 use crate::watch::queue::Desk;
 use crate::watch::state::store::Store;
 use crate::watch::surveyor::{Ask, Asker};
+use crate::watch::vigil::Progress;
 
 /// How long a look waits for the event that explains it.
 const HOLD: Duration = Duration::from_millis(100);
@@ -104,11 +105,19 @@ impl Examiner {
     }
 
     /// Works until the loop hangs up; what is held is told before the end.
-    pub fn work(mut self, jobs: &Desk) {
-        loop {
+    /// It begins with a first look at `subjects`, and ends when another one took over.
+    pub fn work(mut self, jobs: &Desk, progress: &Progress, subjects: Vec<Arc<Subject>>) {
+        for subject in subjects {
+            progress.works(Some(subject.id));
+            self.first(subject, SystemTime::now());
+        }
+        while !progress.is_replaced() {
+            progress.rests();
             let held = self.held.values().map(|held| held.until);
             let later = self.later.values().map(|(due, _)| *due);
-            match jobs.next(held.chain(later).min()) {
+            let next = jobs.next(held.chain(later).min());
+            progress.works(next.as_ref().ok().map(Job::about));
+            match next {
                 Ok(job) => self.job(job),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -118,7 +127,10 @@ impl Examiner {
             self.release(Some(if jobs.is_empty() { now } else { now - BEHIND }));
             self.look_again(now);
         }
-        self.release(None);
+        if !progress.is_replaced() {
+            self.release(None);
+        }
+        progress.rests();
     }
 
     fn job(&mut self, job: Job) {

@@ -23,4 +23,5 @@ pub mod state;
 pub mod status;
 pub mod surveyor;
 mod tables;
+pub mod vigil;
 pub mod watched;

@@ -13,6 +13,7 @@ impl Watch {
     /// Tells what is due: a sign of life, records that were given up, and the state.
     pub(super) fn report(&mut self, now: Instant) {
         self.service.turned(now);
+        self.look_after_threads(now);
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             self.counters.records_dropped += dropped;
@@ -49,6 +50,7 @@ impl Watch {
                 state_failures: self.deliverer.state_failures(),
                 ..self.counters
             },
+            stuck: self.vigil.stuck(),
             containers: all
                 .into_iter()
                 .map(|(_, watched)| covered(watched))

@@ -27,6 +27,9 @@ pub struct Counters {
     pub refused_marks: u64,
     /// Records that were given up because the sinks were too slow.
     pub records_dropped: u64,
+    /// Times that a thread did not get on with its work.
+    #[serde(default)]
+    pub stuck_threads: u64,
     /// States of containers that could not be read or written.
     #[serde(default)]
     pub state_failures: u64,
@@ -72,6 +75,9 @@ pub struct Status {
     pub marks: usize,
     /// Counters.
     pub counters: Counters,
+    /// Threads that do not get on with their work now.
+    #[serde(default)]
+    pub stuck: Vec<String>,
     /// Watched root filesystems.
     pub containers: Vec<Covered>,
 }
@@ -117,6 +123,7 @@ mod tests {
                 events: 5,
                 ..Counters::default()
             },
+            stuck: Vec::new(),
             containers: Vec::new(),
         };
         status.write(&path).unwrap();

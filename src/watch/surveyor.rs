@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounde
 use crate::model::RootfsId;
 use crate::survey::sight::{News, Survey};
 use crate::sys::epoll::Wake;
+use crate::watch::vigil::Progress;
 
 /// Wake-ups come in bursts (a start mounts several times); this long they gather.
 const DEBOUNCE: Duration = Duration::from_millis(1);
@@ -72,6 +73,8 @@ pub struct Surveyor {
     asker: Asker,
     /// What the survey tells.
     pub news: Receiver<News>,
+    /// What its thread is at.
+    pub progress: Arc<Progress>,
 }
 
 impl Surveyor {
@@ -87,10 +90,16 @@ impl Surveyor {
             asks: ask,
             all: Arc::clone(&all),
         };
+        let progress = Progress::of("survey");
+        let own = Arc::clone(&progress);
         thread::Builder::new()
             .name("survey".to_owned())
-            .spawn(move || work(survey, (&asks, &all), &tell, &bell))?;
-        Ok(Self { asker, news })
+            .spawn(move || work(survey, (&asks, &all), (&tell, &bell), &own))?;
+        Ok(Self {
+            asker,
+            news,
+            progress,
+        })
     }
 
     /// Asks, without ever waiting.
@@ -115,10 +124,11 @@ struct Work<'a> {
 fn work(
     survey: Survey,
     (asks, all): (&Receiver<Ask>, &AtomicBool),
-    news: &Sender<News>,
-    bell: &Wake,
+    (news, bell): (&Sender<News>, &Wake),
+    progress: &Progress,
 ) {
     let mut tell = |piece| {
+        progress.works(None);
         if news.send(piece).is_ok() {
             bell.ring();
         }
@@ -127,10 +137,12 @@ fn work(
     let mut again = AGAIN.iter();
     let mut next = None;
     loop {
+        progress.rests();
         let first = match next {
             Some(limit) => asks.recv_timeout(limit),
             None => asks.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
+        progress.works(None);
         let pass = match first {
             Ok(ask) => work.answer(ask, &mut tell),
             Err(RecvTimeoutError::Timeout) => true,

@@ -48,6 +48,8 @@ pub struct Watched {
     folded: Option<Folded>,
     /// Its next marks are to be made anew, in lanes of its own.
     pub renew: bool,
+    /// A thread got stuck at it: it is not looked at.
+    pub closed: bool,
     /// What the examiner has of it.
     pub waiting: Waiting,
     /// Who touched the writable layer before what that was for could be seen.
@@ -70,6 +72,7 @@ impl Watched {
             budget: Budget::new(Instant::now()),
             folded: None,
             renew: false,
+            closed: false,
             waiting: Waiting::default(),
             copied: None,
         }
