@@ -52,7 +52,9 @@ busybox_is_static() {
 }
 
 apt_installs() {
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >/dev/null
+  # Another run of apt may be at work, and a mirror may stumble.
+  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
+    install -y -q --no-install-recommends "$@" >/dev/null
 }
 
 # Whether a program is there, and of the kind that is needed.

@@ -9,26 +9,31 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use procfs::process::Process;
 
-use crate::parse::fstype::is_trusted;
+use crate::parse::fstype::{is_kernel, is_trusted};
 use crate::parse::mountinfo::{Mount, by_id, mounts};
 use crate::parse::stat::stat;
-use crate::sys::file::{is_mount_root, mount_ids, unique_mount_id};
+use crate::sys::file::is_mount_root;
 use crate::sys::walk::{End, Walk, mount_id, open_dir, walk};
+
+pub use self::mount::HostMount;
+
+mod mount;
 
 /// The host's mount table.
 const HOST_TABLE: &str = "/proc/self/mountinfo";
 /// Largest mount table read for a trust question.
 const MAX_TABLE: u64 = 64 * 1024 * 1024;
-/// Most layers of an overlay that are looked for.
-const MAX_LAYERS: usize = 32;
 /// Threads looked through for one that lives.
 const MAX_THREADS: usize = 64;
+/// Most layers of an overlay that are looked for.
+const MAX_LAYERS: usize = 128;
 /// Largest `stat` line.
 const MAX_STAT: u64 = 4096;
 
@@ -53,45 +58,6 @@ impl ProcessKey {
     }
 }
 
-/// A mount of the host's namespace, named so that a later one on the same path is
-/// not taken for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostMount {
-    /// Where it is mounted.
-    pub path: PathBuf,
-    /// Mount id: reused soon after an unmount.
-    pub id: u64,
-    /// Mount id that is never reused (Linux 6.8).
-    pub unique: Option<u64>,
-}
-
-impl HostMount {
-    /// The mount with that id on that path; `None` when it is gone or covered.
-    #[must_use]
-    pub fn find(path: &Path, id: u64) -> Option<Self> {
-        let (here, unique) = match mount_ids(path) {
-            Some(ids) => ids,
-            None => (mount_id(open_dir(path).ok()?.as_fd()).ok()?, None),
-        };
-        (here == id).then(|| Self {
-            path: path.to_owned(),
-            id,
-            unique,
-        })
-    }
-
-    fn open(&self) -> io::Result<OwnedFd> {
-        let fd = open_dir(&self.path)?;
-        if mount_id(fd.as_fd())? != self.id || unique_mount_id(fd.as_fd()) != self.unique {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "another mount is there now",
-            ));
-        }
-        Ok(fd)
-    }
-}
-
 /// A container's init, and the mount that was its root when it was judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InitRoot {
@@ -105,7 +71,7 @@ pub struct InitRoot {
 /// The ways to one container's root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
-    /// The mount in the host's namespace, where it is seen there.
+    /// The mount in the host's namespace, or in another one than the container's own.
     pub host: Option<HostMount>,
     /// The container's init, once known.
     pub init: Option<InitRoot>,
@@ -119,6 +85,12 @@ pub struct Root {
 }
 
 impl Reach {
+    /// The way by the host's mount alone.
+    #[must_use]
+    pub fn by_host(host: Option<HostMount>) -> Self {
+        Self { host, init: None }
+    }
+
     /// Opens the root: through the init when it still lives, else through the host.
     ///
     /// # Errors
@@ -142,10 +114,18 @@ impl Reach {
         self.init.map(open_init)
     }
 
+    /// One of the ways still leads there. While it does, the device is no other's.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.host.as_ref().is_some_and(HostMount::is_there)
+            || self.open_init().is_some_and(|root| root.is_ok())
+    }
+
     /// The path of the root on the host, where the host sees it.
     #[must_use]
     pub fn host_path(&self) -> Option<&Path> {
-        self.host.as_ref().map(|mount| mount.path.as_path())
+        let mount = self.host.as_ref().filter(|mount| mount.within.is_none())?;
+        Some(mount.path.as_path())
     }
 
     /// Opens the root as the host sees it, without anything the container mounted.
@@ -161,8 +141,45 @@ impl Reach {
 }
 
 fn open_host(mount: &HostMount) -> io::Result<Root> {
+    let table = match mount.within {
+        Some(key) => PathBuf::from(format!("/proc/{}/mountinfo", key.pid)),
+        None => PathBuf::from(HOST_TABLE),
+    };
     Ok(Root {
         fd: mount.open()?,
+        table,
+    })
+}
+
+/// The root of any process, whatever it is the root of.
+fn root_of(key: ProcessKey) -> io::Result<Root> {
+    let path = PathBuf::from(format!("/proc/{}/root", key.pid));
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let fd = open(&path, flags, Mode::empty())?;
+    pinned(key)?;
+    Ok(Root {
+        fd,
+        table: PathBuf::from(format!("/proc/{}/mountinfo", key.pid)),
+    })
+}
+
+/// The path leads to the same object for that process as on the host. What a process
+/// mounted over a path of the host makes the path its own.
+#[must_use]
+pub fn same_on_host(key: ProcessKey, path: &Path) -> bool {
+    let there = root_of(key).ok().and_then(|root| root.object(path));
+    there.is_some() && there == host_root().and_then(|root| root.object(path))
+}
+
+/// The path leads to something on the host that can be asked.
+#[must_use]
+pub fn is_on_host(path: &Path) -> bool {
+    host_root().and_then(|root| root.object(path)).is_some()
+}
+
+fn host_root() -> Option<Root> {
+    Some(Root {
+        fd: open_dir(Path::new("/")).ok()?,
         table: PathBuf::from(HOST_TABLE),
     })
 }
@@ -250,12 +267,23 @@ impl Root {
         })
     }
 
+    /// Device and inode of what a path leads to.
+    fn object(&self, path: &Path) -> Option<(u64, u64)> {
+        match self.walk(path.as_os_str().as_bytes()).ok()?.end {
+            End::Found(found) => Some((found.stat.st_dev, found.stat.st_ino)),
+            _ => None,
+        }
+    }
+
     /// Walks to `path` through whatever is mounted: it may never come back.
     ///
     /// # Errors
     /// As `sys::walk::walk`.
     pub fn walk_anywhere(&self, path: &[u8]) -> io::Result<Walk> {
-        walk(self.fd.as_fd(), path, &mut |_| true)
+        walk(self.fd.as_fd(), path, &mut |mount| {
+            let table = read_table(&self.table).unwrap_or_default();
+            by_id(&table, mount).is_some_and(|found| !is_kernel(found.fstype))
+        })
     }
 
     /// An overlay of the container's own making, all of whose layers lie where this
@@ -308,6 +336,34 @@ fn answers(table: &[u8], mount: u64, root: u64, host: &dyn Fn() -> Vec<u8>) -> b
         && (!found.is_overlay()
             || by_id(table, root).is_some_and(|root| same(&root))
             || mounts(&host()).0.iter().any(same))
+}
+
+/// What a mount table says of one mount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ground {
+    /// What lies on it may be asked.
+    pub trusted: bool,
+    /// Device of the filesystem.
+    pub device: (u32, u32),
+    /// It is mounted whole, and as the root of whoever has the table.
+    pub is_root: bool,
+    /// Filesystem type.
+    pub fstype: String,
+}
+
+/// The mount in a process's table, where `root` is the mount of its container's root;
+/// `None` when it is not in there.
+#[must_use]
+pub fn ground(table: &Path, mount: u64, root: Option<u64>) -> Option<Ground> {
+    let text = read_table(table).ok()?;
+    let found = by_id(&text, mount)?;
+    let host = || read_table(HOST_TABLE.as_ref()).unwrap_or_default();
+    Some(Ground {
+        trusted: answers(&text, mount, root.unwrap_or(0), &host),
+        device: found.device,
+        is_root: &*found.root == b"/" && &*found.mountpoint == b"/",
+        fstype: String::from_utf8_lossy(found.fstype).into_owned(),
+    })
 }
 
 /// A mount table, bounded.

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use ldwatch::config::{Config, keys, parse};
+use ldwatch::watch::status::Counters;
 
 fn text(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -70,6 +71,15 @@ fn each_exit_code_stands_in_the_man_page() {
             page.contains(&format!("\n**{code}**\n")),
             "{code} is missing"
         );
+    }
+}
+
+#[test]
+fn each_counter_stands_in_the_operators_page() {
+    let page = text("docs/ALERTS.md");
+    for (name, _) in Counters::default().named() {
+        let row = format!("\n| `{}` | ", name.replace('_', "-"));
+        assert!(page.contains(&row), "{name} has no row");
     }
 }
 
@@ -152,7 +162,7 @@ fn each_dependency_has_its_reason() {
 }
 
 /// Every document that is written for people.
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -161,6 +171,8 @@ const DOCUMENTS: [&str; 9] = [
     "docs/CONTRIBUTING.md",
     "docs/DEPENDENCIES.md",
     "docs/ECS.md",
+    "docs/KERNELS.md",
+    "docs/OPERATING.md",
     "docs/man/ldwatch.8.md",
 ];
 
@@ -215,4 +227,15 @@ fn links_and_source_files_named_in_the_documents_exist() {
             assert!(here, "{document}: {source} is not there");
         }
     }
+}
+
+/// The table is made from the runs on those kernels, and by no hand.
+#[test]
+fn the_table_of_kernels_in_the_readme_is_the_scripts() -> io::Result<()> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/vm/report");
+    let output = Command::new(script).arg("check").output()?;
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "scripts/kernels --table: {told}");
+    assert!(text("README.md").contains("| 5.10 | `split` |"), "no table");
+    Ok(())
 }

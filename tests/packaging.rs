@@ -68,7 +68,9 @@ fn the_service_tells_into_a_file_and_to_syslog_and_nowhere_else() {
     );
     assert!(config.syslog.enabled);
     assert_eq!(config.stdout.format, StdoutFormat::Off);
+    assert_eq!(config.heartbeat, Some(Duration::from_secs(300)));
     // Nothing else differs from the defaults.
+    config.heartbeat = None;
     config.syslog.enabled = false;
     config.stdout.format = StdoutFormat::Auto;
     assert_eq!(config, Config::default());

@@ -84,3 +84,61 @@ fn the_manager_hears_of_readiness_of_each_turn_and_of_the_end() -> io::Result<()
     assert!(watcher.0.wait()?.success());
     Ok(())
 }
+
+/// Heartbeats that the watcher tells within the time, with `sweep` in its configuration.
+fn beats(sweep: &str, heartbeat: &str, time: Duration) -> io::Result<Vec<serde_json::Value>> {
+    let dir = tempfile::tempdir()?;
+    let (config, alerts) = (
+        dir.path().join("ldwatch.toml"),
+        dir.path().join("alerts.json"),
+    );
+    let text = format!(
+        "state-dir = \"\"\nstatus-file = \"\"\nsweep = \"{sweep}\"\nheartbeat = \"{heartbeat}\"\n\
+         [stdout]\nformat = \"off\"\n[file]\npath = {alerts:?}\n"
+    );
+    std::fs::write(&config, text)?;
+    let child = Command::new(env!("CARGO_BIN_EXE_ldwatch"))
+        .args(["run".as_ref(), "-c".as_ref(), config.as_os_str()])
+        .env_remove("NOTIFY_SOCKET")
+        .stdout(Stdio::null())
+        .spawn()?;
+    let watcher = Watcher(child);
+    std::thread::sleep(time);
+    drop(watcher);
+    let told = std::fs::read_to_string(&alerts)?;
+    let records = told
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    let beats = records.filter(|record: &serde_json::Value| {
+        record
+            .pointer("/event/action")
+            .is_some_and(|word| word == "heartbeat")
+    });
+    Ok(beats.collect())
+}
+
+#[test]
+#[ignore = "needs root: fanotify"]
+fn a_heartbeat_comes_at_the_start_and_then_with_the_sweep_or_alone() -> io::Result<()> {
+    const TIME: Duration = Duration::from_secs(8);
+    // A sweep that is rarer does not hold it up, and none does not, either.
+    for sweep in ["off", "1h", "1s"] {
+        let beats = beats(sweep, "1s", TIME)?;
+        assert!((3..=9).contains(&beats.len()), "{sweep}: {}", beats.len());
+        let number = |beat: &serde_json::Value, name: &str| {
+            beat.pointer(&format!("/ldwatch/heartbeat/{name}"))?
+                .as_u64()
+        };
+        assert!(
+            beats
+                .iter()
+                .all(|beat| number(beat, "containers").is_some()),
+            "{beats:?}"
+        );
+        let up: Vec<_> = beats.iter().map(|beat| number(beat, "uptime")).collect();
+        assert!(up.is_sorted() && up.first() < up.last(), "{up:?}");
+    }
+    assert_eq!(beats("1s", "24h", TIME)?.len(), 1);
+    assert!(beats("1s", "off", TIME / 4)?.is_empty());
+    Ok(())
+}

@@ -102,7 +102,7 @@ impl Round {
         // The watcher also learns the container's init; then nothing else is going on.
         thread::sleep(Duration::from_secs(6));
         let cpu_before = cpu(ldwatch.pid());
-        let stamps = write(container, self.how, tag, count);
+        let stamps = write(container, self.how, tag, (0, count), GAP);
         wait_until(Duration::from_secs(5), || {
             alerts(&ldwatch.lines(), tag).len() >= count
         });
@@ -166,10 +166,18 @@ fn row(name: &str, series: &Series) {
     );
 }
 
-fn write(container: &Overlay, how: &str, tag: &str, count: usize) -> Vec<Stamps> {
+/// Writes in the container; gives the stamps.
+pub fn write(
+    container: &Overlay,
+    how: &str,
+    tag: &str,
+    (first, count): (usize, usize),
+    gap: u64,
+) -> Vec<Stamps> {
     let output = container
         .command(PROGRAM)
-        .args(["write", how, tag, &count.to_string(), &GAP.to_string()])
+        .args(["write", how, tag, &count.to_string()])
+        .args([gap.to_string(), first.to_string()])
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
@@ -207,7 +215,7 @@ fn alerts(lines: &[Line], tag: &str) -> Vec<(usize, u64)> {
 }
 
 /// Number of the write that an alert is about.
-fn number(line: &[u8], tag: &str) -> Option<usize> {
+pub fn number(line: &[u8], tag: &str) -> Option<usize> {
     let line = std::str::from_utf8(line).ok()?;
     if !line.contains("\"kind\":\"alert\"") {
         return None;
@@ -236,10 +244,11 @@ fn judge(container: &Overlay, lines: &[Line], tag: &str, count: usize) {
 }
 
 /// A thread per CPU that never rests.
-struct Hogs(Arc<AtomicBool>);
+pub struct Hogs(Arc<AtomicBool>);
 
 impl Hogs {
-    fn start() -> Self {
+    /// Starts them; they end with the value.
+    pub fn start() -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let cpus = thread::available_parallelism().map_or(1, usize::from);
         for _ in 0..cpus {

@@ -10,6 +10,7 @@
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
+mod attribution;
 mod bare;
 mod clock;
 mod idle;
@@ -17,7 +18,9 @@ mod latency;
 mod memory;
 mod overhead;
 mod process;
+mod quick;
 mod tail;
+mod trail;
 mod writer;
 
 use std::io::{Error, Result};
@@ -48,9 +51,11 @@ fn run(args: &[String]) -> Result<()> {
     match word(0) {
         "write" => {
             let gap = word(4).parse().unwrap_or(5000);
-            return writer::many(word(1), word(2), number(3, 1), gap);
+            return writer::many(word(1), word(2), (number(5, 0), number(3, 1)), gap);
         }
         "once" => return writer::once(word(1)),
+        "quick" => return quick::once(word(1)),
+        "execs" => return trail::execs(word(1), number(2, 1)),
         _ => {}
     }
     own_mounts()?;
@@ -59,7 +64,13 @@ fn run(args: &[String]) -> Result<()> {
         "memory" => memory::run(number(1, 1000)),
         "idle" => idle::run(number(1, 60)),
         "overhead" => overhead::run(number(1, 10_000)),
-        _ => return Err(Error::other("latency, memory, idle or overhead?")),
+        "attribution" => attribution::run(number(1, 2000)),
+        "trail" => trail::run(number(1, 5000)),
+        _ => {
+            return Err(Error::other(
+                "latency, memory, idle, overhead, attribution or trail?",
+            ));
+        }
     }
     Ok(())
 }

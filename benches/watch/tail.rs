@@ -55,10 +55,15 @@ impl Tail {
 
     /// `ldwatch run --json` with default settings; its files lie in `directory`.
     pub fn ldwatch(directory: &Path) -> Self {
+        Self::ldwatch_with(directory, "")
+    }
+
+    /// The same with more lines in its configuration.
+    pub fn ldwatch_with(directory: &Path, more: &str) -> Self {
         let config = directory.join("ldwatch.toml");
         let (state, status) = (directory.join("state"), directory.join("status.json"));
         fs::create_dir_all(&state).unwrap();
-        let text = format!("state-dir = {state:?}\nstatus-file = {status:?}\n");
+        let text = format!("state-dir = {state:?}\nstatus-file = {status:?}\n{more}");
         fs::write(&config, text).unwrap();
         let mut command = Command::new(program::ldwatch());
         command.args(["run", "--json", "-c"]).arg(config);
@@ -68,6 +73,11 @@ impl Tail {
     /// The lines so far.
     pub fn lines(&self) -> MutexGuard<'_, Vec<Line>> {
         lock(&self.lines)
+    }
+
+    /// Forgets them.
+    pub fn forget_lines(&self) {
+        lock(&self.lines).clear();
     }
 
     /// When a line with these words came on stderr, and the line.

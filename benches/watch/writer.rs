@@ -20,6 +20,7 @@ use std::time::Duration;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::clock::now;
+use crate::quick;
 use crate::support::PRELOAD;
 
 /// Stands at the root of the bench's own container, and nowhere else: without it
@@ -36,16 +37,17 @@ pub fn nonce(tag: &str, number: usize) -> String {
     format!("/tmp/{tag}-{number:06}.so")
 }
 
-/// `write HOW TAG COUNT GAP`: COUNT writes, GAP microseconds apart; the stamps are
-/// printed at the end.
-pub fn many(how: &str, tag: &str, count: usize, gap: u64) -> Result<()> {
+/// `write HOW TAG COUNT GAP FIRST`: COUNT writes, numbered from FIRST, GAP microseconds
+/// apart; the stamps are printed at the end.
+pub fn many(how: &str, tag: &str, (first, count): (usize, usize), gap: u64) -> Result<()> {
     in_the_container()?;
     let mut all = Vec::with_capacity(count);
-    for number in 0..count {
+    for number in first..first + count {
         let text = nonce(tag, number);
         all.push(match how {
             "resident" => write(&text)?,
-            _ => by_a_process_of_its_own(&text)?,
+            "once" => by_a_process_of_its_own(&text)?,
+            _ => quick::write(how, &text)?,
         });
         sleep(Duration::from_micros(gap));
     }
@@ -67,14 +69,15 @@ pub fn once(text: &str) -> Result<()> {
     unsafe { libc::_exit(0) }
 }
 
-fn in_the_container() -> Result<()> {
+pub fn in_the_container() -> Result<()> {
     if Path::new(MARKER).exists() {
         return Ok(());
     }
     Err(Error::other("this is not the container of the bench"))
 }
 
-fn write(text: &str) -> Result<Stamps> {
+/// One write by this process.
+pub fn write(text: &str) -> Result<Stamps> {
     let mut file = File::create(PRELOAD)?;
     file.write_all(text.as_bytes())?;
     let before = now();

@@ -41,7 +41,7 @@ own_apt() {
   "$program" -q -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
     -o Dir::State="$apt/state" -o Dir::State::Status=/dev/null -o Dir::Cache="$apt/cache" \
     -o APT::Architecture=amd64 -o APT::Sandbox::User=root -o Acquire::Languages=none \
-    -o Acquire::Check-Valid-Until=false "$command" "$@"
+    -o Acquire::Check-Valid-Until=false -o Acquire::Retries=3 "$command" "$@"
 }
 
 fetch() {

@@ -57,6 +57,7 @@ fn row(subject: &Subject) -> Value {
         "init": subject.reach.init.map(|init| init.key.pid),
         "rung": subject.coverage.rung.name(),
         "gaps": subject.coverage.gaps,
+        "exec-trail": subject.trail,
         "file": state(subject),
     })
 }

@@ -10,7 +10,9 @@ use crate::sys::epoll::Waiter;
 use crate::watch::jobs::Subject;
 use crate::watch::ladder::Tried;
 use crate::watch::marks::Marks;
+use crate::watch::trail::trail_of;
 use crate::who::process::Boot;
+use crate::who::trail::Trail;
 
 /// Surveys the host once, and tries to mark what is found.
 ///
@@ -19,6 +21,7 @@ use crate::who::process::Boot;
 pub fn survey(config: &Config) -> Result<Vec<Subject>, Error> {
     let waiter = Waiter::new().map_err(failed)?;
     let mut marks = Marks::new(0, config.rung.forced()).map_err(super::run::refused)?;
+    let trail = Trail::new(config.exec_trail);
     let readers = Readers::new("/".as_ref()).with_state_roots(&config.runtimes.state_roots);
     let mut survey = Survey::new(readers, Boot::read().mount_ns.unwrap_or(0));
     let mut sightings: Vec<Sighting> = Vec::new();
@@ -36,11 +39,11 @@ pub fn survey(config: &Config) -> Result<Vec<Subject>, Error> {
     }
     Ok(sightings
         .into_iter()
-        .map(|sighting| seen(sighting, &mut marks, &waiter))
+        .map(|sighting| seen(sighting, &mut marks, &trail, &waiter))
         .collect())
 }
 
-fn seen(sighting: Sighting, marks: &mut Marks, waiter: &Waiter) -> Subject {
+fn seen(sighting: Sighting, marks: &mut Marks, trail: &Trail, waiter: &Waiter) -> Subject {
     let mut tried = Tried::default();
     for spot in &sighting.spots {
         tried.take(spot.kind, marks.add(sighting.id, spot, 0, waiter));
@@ -48,6 +51,7 @@ fn seen(sighting: Sighting, marks: &mut Marks, waiter: &Waiter) -> Subject {
     Subject {
         id: sighting.id,
         coverage: tried.coverage(&sighting.trouble),
+        trail: trail_of(trail, &sighting),
         container: sighting.container,
         reach: sighting.reach,
         mount_ns: sighting.mount_ns,

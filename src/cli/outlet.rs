@@ -9,7 +9,7 @@ use log::{error, info, warn};
 use crate::cli::{args, host};
 use crate::config::{self, Config, StdoutFormat, SyslogFormat};
 use crate::error::Error;
-use crate::model::Record;
+use crate::model::{Record, Told};
 use crate::output::ecs::Ecs;
 use crate::output::fan::{Sinks, Turn};
 use crate::output::sink::{Form, file::File, journal::Journal, stdout::Stdout, syslog::Syslog};
@@ -24,6 +24,8 @@ pub struct Configured {
     typed: args::Options,
     status_file: Option<PathBuf>,
     status_failed: bool,
+    /// Of the sinks before the last reload.
+    before: Told,
 }
 
 impl Configured {
@@ -37,6 +39,7 @@ impl Configured {
             typed,
             status_file: config.status_file.clone(),
             status_failed: false,
+            before: Told::default(),
         })
     }
 
@@ -82,6 +85,15 @@ impl Outlet for Configured {
         self.status_failed = outcome.is_err();
     }
 
+    fn told(&self) -> Told {
+        let now = self.sinks.told();
+        Told {
+            alerts: self.before.alerts + now.alerts,
+            gaps: self.before.gaps + now.gaps,
+            lost: self.before.lost + now.lost,
+        }
+    }
+
     fn ready(&mut self, watched: usize) {
         info!("ldwatch ready: {watched} root filesystems are watched");
     }
@@ -90,6 +102,7 @@ impl Outlet for Configured {
         let path = self.typed.config.clone();
         match load(&self.typed).and_then(|config| Ok((sinks(&config, &self.typed)?, config))) {
             Ok((sinks, config)) => {
+                self.before = self.told();
                 self.sinks = sinks;
                 self.status_file.clone_from(&config.status_file);
                 info!("configuration read again");
@@ -124,7 +137,9 @@ pub fn options(config: &Config) -> Options {
     Options {
         settle: config.settle,
         sweep: config.sweep,
+        heartbeat: config.heartbeat,
         realtime: config.realtime,
+        exec_trail: config.exec_trail,
         rung: config.rung.forced(),
         quote: config.content_limit,
         state_roots: config.runtimes.state_roots.clone(),

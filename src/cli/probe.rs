@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 
 use caps::{CapSet, Capability};
 use serde_json::json;
@@ -12,9 +13,11 @@ use crate::model::{Coverage, Rung};
 use crate::selftest::overlay::Sandbox;
 use crate::sys::epoll::Waiter;
 use crate::sys::fanotify::{Group, Reports};
+use crate::sys::walk::open_dir;
 use crate::sys::{pidfd, sched};
 use crate::watch::ladder::Tried;
 use crate::watch::marks::Marks;
+use crate::who::trail::probe;
 
 /// Capabilities the watcher uses, and what for.
 const CAPABILITIES: [(Capability, &str); 4] = [
@@ -36,6 +39,45 @@ const CAPABILITIES: [(Capability, &str); 4] = [
 /// Rungs, best first.
 const RUNGS: [Rung; 3] = [Rung::Named, Rung::Split, Rung::Plain];
 
+/// What a rung gives: what is seen, whose writer is known, what is lost, what would
+/// give more.
+type Meaning = [(&'static str, &'static str); 4];
+
+fn meaning(rung: Rung) -> Meaning {
+    let (seen, writer, lost, better) = match rung {
+        Rung::Named => (
+            "every change of the name, by fanotify",
+            "of every change",
+            "nothing that another kernel would tell",
+            "nothing",
+        ),
+        Rung::Split => (
+            "every change of the name, by inotify",
+            "of writes, and of every change of the container's writable layer",
+            "who renames, links, cuts or changes attributes where a volume or tmpfs covers etc",
+            "Linux 6.6, whose overlay takes marks with names",
+        ),
+        Rung::Plain => (
+            "every change of the name, by inotify",
+            "of writes only",
+            "who renames, links, removes, cuts by truncate(2) or changes attributes",
+            "Linux 5.9, and writable layers on a filesystem with an id, give split; Linux 6.6 gives named",
+        ),
+        Rung::None => (
+            "what the sweep finds",
+            "of nothing",
+            "when it happened, and who it was",
+            "what is marked NO above",
+        ),
+    };
+    [
+        ("seen", seen),
+        ("writer", writer),
+        ("lost", lost),
+        ("better", better),
+    ]
+}
+
 /// One line of the answer.
 struct Answer {
     what: &'static str,
@@ -55,7 +97,10 @@ pub fn run(typed: &args::Options) -> Result<(), Error> {
         .collect();
     let group = Group::new(Reports::Names).or_else(|_| Group::new(Reports::Descriptors));
     answers.extend(processes(&group));
-    let rungs = Sandbox::enter().map(|sandbox| RUNGS.map(|rung| (rung, mark(&sandbox, rung))));
+    let rungs = Sandbox::enter().map(|sandbox| {
+        answers.push(trail(&sandbox));
+        RUNGS.map(|rung| (rung, mark(&sandbox, rung)))
+    });
     let best = match &rungs {
         Ok(rungs) => {
             answers.extend(
@@ -74,6 +119,7 @@ pub fn run(typed: &args::Options) -> Result<(), Error> {
             Rung::None
         }
     };
+    answers.push(watches());
     answers.push(btf());
     show(&answers, best, typed.json)?;
     group.map(drop).map_err(super::run::refused)
@@ -109,16 +155,17 @@ fn rung_answer(rung: Rung, outcome: &io::Result<Coverage>) -> Answer {
 
 /// What there is for naming the writer.
 fn processes(group: &io::Result<Group>) -> Vec<Answer> {
+    let names = Group::new(Reports::Names);
     let mut answers = vec![tried(
         "events with names (Linux 5.9)",
-        group.as_ref().map(|_| "available"),
+        names.as_ref().map(|_| "available"),
     )];
     if let Ok(group) = group {
         let works = group.has_pidfds();
         let detail = if works {
             "in events"
         } else {
-            "not in events: no writer can be confirmed"
+            "not in events: each writer is told as a hint"
         };
         answers.push(Answer {
             what: "pidfds in events (Linux 5.15)",
@@ -127,16 +174,60 @@ fn processes(group: &io::Result<Group>) -> Vec<Answer> {
         });
     }
     let own = i32::try_from(std::process::id()).unwrap_or(0);
+    let own = pidfd::open(own);
     answers.push(tried(
         "pidfd_open (Linux 5.3)",
-        pidfd::open(own).as_ref().map(|_| "available"),
+        own.as_ref().map(|_| "available"),
     ));
+    answers.push(cgroup(own.ok()));
     answers.push(tried(
         "SCHED_FIFO",
         sched::fifo().as_ref().map(|()| "allowed"),
     ));
     let _ = sched::ordinary();
     answers
+}
+
+/// Watches of inotify that a container takes on the lower rungs: root, etc and the file,
+/// by the host's way and by the container's own, and the end of its root.
+const WATCHES: u64 = 5;
+
+fn watches() -> Answer {
+    let limit = |name: &str| {
+        let text = fs::read_to_string(format!("/proc/sys/fs/inotify/{name}"));
+        text.ok().and_then(|text| text.trim().parse::<u64>().ok())
+    };
+    let (instances, watches) = (limit("max_user_instances"), limit("max_user_watches"));
+    let detail = match (instances, watches) {
+        (Some(instances), Some(watches)) => format!(
+            "{watches} watches, {instances} instances: room for {} containers on split or plain",
+            watches / WATCHES
+        ),
+        _ => "no limits are told: no inotify?".to_owned(),
+    };
+    Answer {
+        what: "inotify limits (sysctl fs.inotify)",
+        works: watches.is_some_and(|watches| watches >= WATCHES) && instances >= Some(2),
+        detail,
+    }
+}
+
+/// Whether the container of a reaped writer can be told.
+fn cgroup(own: Option<OwnedFd>) -> Answer {
+    let works = own.is_some_and(|own| pidfd::cgroup(own.as_fd()).is_some());
+    let detail = if works { "available" } else { "not told" };
+    Answer {
+        what: "cgroup of a writer that is gone (Linux 6.15)",
+        works,
+        detail: detail.to_owned(),
+    }
+}
+
+/// Whether executed programs can be followed, tried on the throw-away overlay.
+fn trail(sandbox: &Sandbox) -> Answer {
+    let marked = open_dir(&sandbox.merged()).and_then(|root| probe(root.as_fd()));
+    let what = "exec trail, for writers that are gone (Linux 5.0)";
+    tried(what, marked.as_ref().map(|()| "available"))
 }
 
 fn btf() -> Answer {
@@ -194,9 +285,13 @@ fn show(answers: &[Answer], best: Rung, as_json: bool) -> Result<(), Error> {
             .iter()
             .map(|answer| json!({"what": answer.what, "works": answer.works, "detail": answer.detail}))
             .collect();
+        let gives: serde_json::Map<_, _> = meaning(best)
+            .map(|(what, words)| (what.to_owned(), words.into()))
+            .into_iter()
+            .collect();
         return say(&format!(
             "{}\n",
-            json!({"rung": best.name(), "answers": all})
+            json!({"rung": rung, "gives": gives, "answers": all})
         ));
     }
     let mut text = String::new();
@@ -205,5 +300,8 @@ fn show(answers: &[Answer], best: Rung, as_json: bool) -> Result<(), Error> {
         text.push_str(&format!("{mark}  {:<52} {}\n", answer.what, answer.detail));
     }
     text.push_str(&format!("\nRung for overlay containers: {rung}\n"));
+    for (what, words) in meaning(best) {
+        text.push_str(&format!("  {what:<7} {words}\n"));
+    }
     say(&text)
 }

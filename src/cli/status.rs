@@ -8,6 +8,7 @@ use crate::cli::outlet::load;
 use crate::cli::{args, say};
 use crate::error::{Error, shown};
 use crate::watch::status::{Counters, Covered, Status};
+use crate::watch::trail::ON;
 
 /// Reads the status file and shows it.
 ///
@@ -52,7 +53,7 @@ fn page(status: &Status) -> String {
     let mut page = format!(
         "ldwatch {version}  pid {}  {state}  up {} s\n\
          scheduling {scheduling}, events {pidfds} pidfds, {} groups, {} marks\n\
-         {}\n{} containers watched, {} with gaps\n",
+         {}\n{} containers watched, {} with gaps, {} with an exec trail\n",
         status.pid,
         status.uptime,
         status.groups,
@@ -60,6 +61,11 @@ fn page(status: &Status) -> String {
         counted(status.counters),
         status.containers.len(),
         gaps.len(),
+        status
+            .containers
+            .iter()
+            .filter(|container| container.exec_trail == ON)
+            .count(),
     );
     page.extend(gaps.into_iter().map(gap));
     page
@@ -75,24 +81,8 @@ fn gap(container: &Covered) -> String {
 }
 
 fn counted(counters: Counters) -> String {
-    let Counters {
-        events,
-        triggers,
-        acts,
-        folded,
-        overflows,
-        broken_reads,
-        refused_marks,
-        records_dropped,
-        stuck_threads,
-        state_failures,
-    } = counters;
-    format!(
-        "events {events}  triggers {triggers}  acts {acts}  folded {folded}  overflows {overflows}  \
-         broken reads {broken_reads}  refused marks {refused_marks}  records dropped {records_dropped}  \
-         stuck threads {stuck_threads}  \
-         state failures {state_failures}"
-    )
+    let words = |(name, count): (&str, u64)| format!("{} {count}", name.replace('_', " "));
+    counters.named().map(words).join("  ")
 }
 
 fn failed(path: PathBuf, source: io::Error) -> Error {

@@ -37,6 +37,9 @@ pub struct Config {
     /// Time between two looks at every container; `None`: no sweep.
     #[serde(deserialize_with = "values::duration_or_off")]
     pub sweep: Option<Duration>,
+    /// Time between two signs of life; `None`: none.
+    #[serde(deserialize_with = "values::duration_or_off")]
+    pub heartbeat: Option<Duration>,
     /// How long triggers of one act are gathered.
     #[serde(deserialize_with = "values::duration")]
     pub settle: Duration,
@@ -50,6 +53,8 @@ pub struct Config {
     pub content_limit: usize,
     /// The watch loop runs under `SCHED_FIFO` when the kernel allows.
     pub realtime: bool,
+    /// A trail is kept of the programs that containers execute.
+    pub exec_trail: bool,
     /// Forces one rung for all root filesystems.
     pub rung: RungChoice,
     /// Standard output.
@@ -120,11 +125,13 @@ impl Default for Config {
         Self {
             event_module: "ldwatch".to_owned(),
             sweep: Some(Duration::from_secs(30)),
+            heartbeat: None,
             settle: Duration::from_millis(5),
             state_dir: Some(PathBuf::from("/var/lib/ldwatch")),
             status_file: Some(PathBuf::from("/run/ldwatch/status.json")),
             content_limit: 4096,
             realtime: true,
+            exec_trail: true,
             rung: RungChoice::Auto,
             stdout: Stdout {
                 format: StdoutFormat::Auto,

@@ -113,6 +113,7 @@ fn ranges_and_paths_are_held() {
         "event-module = \"Cloud Defend\"\n",
         "event-module = \"\"\n",
         "sweep = \"2days\"\n",
+        "heartbeat = \"10ms\"\n",
         "settle = \"2s\"\n",
         "state-dir = \"var\"\n",
         "status-file = \"/a\\u0000b\"\n",

@@ -12,7 +12,8 @@ pub(super) struct Fault {
     pub text: String,
 }
 
-const SWEEP: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(24 * 60 * 60));
+/// Of the sweep and of the heartbeat.
+const INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(24 * 60 * 60));
 const SETTLE: Duration = Duration::from_secs(1);
 const CONTENT_LIMIT: usize = 64 * 1024;
 /// RFC 5424 §6.1: each receiver takes 480 bytes. Above, a datagram socket's limit.
@@ -27,7 +28,8 @@ pub(super) fn values(config: &Config) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut tell = |key, text: Option<String>| faults.extend(text.map(|text| Fault { key, text }));
     tell("event-module", module(&config.event_module));
-    tell("sweep", config.sweep.and_then(sweep));
+    tell("sweep", config.sweep.and_then(interval));
+    tell("heartbeat", config.heartbeat.and_then(interval));
     tell("settle", settle(config.settle));
     tell("content-limit", content_limit(config.content_limit));
     tell("state-dir", config.state_dir.as_deref().and_then(path));
@@ -60,8 +62,8 @@ fn module(name: &str) -> Option<String> {
     (!good).then(|| format!("takes 1 to {MODULE_LENGTH} of the characters a-z 0-9 _ - ."))
 }
 
-fn sweep(interval: Duration) -> Option<String> {
-    let good = (SWEEP.0..=SWEEP.1).contains(&interval);
+fn interval(time: Duration) -> Option<String> {
+    let good = (INTERVAL.0..=INTERVAL.1).contains(&time);
     (!good).then(|| "must lie between 1s and 24h; \"off\" switches it off".to_owned())
 }
 

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::model::{Content, FileKind, FileView, PRELOAD_PATH};
 use crate::parse::preload::entries;
 use crate::reach::{Reach, Root};
+use crate::sys::clock::started;
 use crate::sys::file::{attributes, birth, xattrs};
 use crate::sys::walk::{End, Found, Walk, open_dir, walk};
 
@@ -71,9 +72,25 @@ fn look_by(
         Err(error) => return Look::Blind(format!("root: {error}")),
     };
     match walk(&root, PRELOAD_PATH.as_bytes()) {
-        Ok(walk) => seen(&root, walk, upper, quote),
+        Ok(walk) => match seen(&root, walk, upper, quote) {
+            Look::File(mut view) => {
+                if view.in_upper.is_none() && view.mounted.is_none() && changed_since(reach, &view)
+                {
+                    view.in_upper = Some(true);
+                }
+                Look::File(view)
+            }
+            other => other,
+        },
         Err(error) => Look::Blind(format!("walk: {error}")),
     }
+}
+
+/// Without a layer to tell by, what changed after the container's first process began did
+/// not come with the image. A time of change is the kernel's word, whatever a process sets.
+fn changed_since(reach: &Reach, view: &FileView) -> bool {
+    let start = reach.init.and_then(|init| started(init.key.start_ticks));
+    start.is_some_and(|start| view.ctime >= start)
 }
 
 fn seen(root: &Root, walk: Walk, upper: Option<&Path>, quote: usize) -> Look {
@@ -111,7 +128,7 @@ fn seen(root: &Root, walk: Walk, upper: Option<&Path>, quote: usize) -> Look {
     };
     view.target = link;
     view.in_upper = match view.mounted {
-        None => upper.and_then(in_upper),
+        None => upper.and_then(|upper| in_upper(upper, PRELOAD_PATH.as_bytes())),
         Some(_) => None,
     };
     Look::File(Box::new(view))
@@ -198,7 +215,7 @@ fn time(seconds: i64, nanos: i64) -> SystemTime {
 
 /// Opens for reading what a walk found, through its descriptor: the very object,
 /// whatever the path names by now. Never blocks (`O_NONBLOCK`: leases).
-fn reopen(object: &OwnedFd) -> io::Result<File> {
+pub(super) fn reopen(object: &OwnedFd) -> io::Result<File> {
     let path = format!("/proc/self/fd/{}", object.as_raw_fd());
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     Ok(File::from(open(path.as_str(), flags, Mode::empty())?))
@@ -240,9 +257,9 @@ fn xattr_digest(file: &File) -> Option<[u8; 32]> {
 
 /// The path exists in the writable layer and is no whiteout (a character device
 /// 0:0, overlayfs documentation, "whiteouts and opaque directories").
-fn in_upper(upper: &Path) -> Option<bool> {
+pub(super) fn in_upper(upper: &Path, path: &[u8]) -> Option<bool> {
     let root = open_dir(upper).ok()?;
-    let walk = walk(root.as_fd(), PRELOAD_PATH.as_bytes(), &mut |_| false).ok()?;
+    let walk = walk(root.as_fd(), path, &mut |_| false).ok()?;
     Some(match walk.end {
         _ if walk.link.is_some() => true,
         End::Found(found) => {

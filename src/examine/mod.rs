@@ -2,4 +2,6 @@
 //! nothing is opened but regular files on trusted filesystems, nothing is read
 //! without a bound.
 
+pub mod accounts;
 pub mod file;
+pub mod program;

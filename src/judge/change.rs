@@ -90,6 +90,10 @@ fn both(old: &FileView, new: &FileView, seen: u64) -> Option<Change> {
     if seen & mask::MOVED_TO != 0 {
         return Some(alert(ChangeType::Change, Action::Rename));
     }
+    if left && !came {
+        // Nobody saw it come, but it went, and is there.
+        return Some(alert(ChangeType::Creation, appearance(new, seen)));
+    }
     if came {
         let kind = if left || !same_object(old, new) {
             ChangeType::Creation

@@ -1,34 +1,122 @@
 //! Where a writer stands: in the container whose file changed, in another, or on
-//! the host. Says "unknown" rather than guess.
+//! the host; and how it came there. Says "unknown" rather than guess.
+//!
+//! The mount namespace goes before the cgroup: a process with privileges can move
+//! itself to any cgroup, but only what is in a container's mount namespace, or has its
+//! root, sees the container's files as its own. Who joined that namespace from outside
+//! (nsenter(1)) keeps the cgroup it came from, and gives itself away by it.
 
-use crate::model::{Container, Origin, Writer};
+use crate::model::{Container, Entry, Home, Origin, Writer};
 
-/// Sets the writer's origin. `container_ns` and `host_ns` are mount namespaces;
-/// a writer that shares the init's is inside whatever its cgroup says. A container
-/// that no file and no init named takes the ID of a writer whose root is that very
-/// root filesystem (`same_root`): the first process of a container started by hand.
-pub fn place(
-    writer: &mut Writer,
-    container: &mut Container,
-    same_root: bool,
-    container_ns: Option<u64>,
-    host_ns: Option<u64>,
-) {
-    let named = writer.member.as_ref().and_then(|member| member.id.as_ref());
-    // A runtime's copy tool has a mount namespace of its own, but the host's pids.
-    let on_host = (writer.mount_ns.is_some() && writer.mount_ns == host_ns)
-        || (writer.vpid.is_some() && writer.vpid == writer.pid);
-    writer.origin = match (named, &container.id) {
-        _ if same_root || (writer.mount_ns.is_some() && writer.mount_ns == container_ns) => {
-            Origin::Inside
+/// Programs of container engines that write into containers, where a host has them,
+/// and what they are then doing.
+const ENGINES: [(&str, &str); 3] = [
+    ("dockerd", "docker cp"),
+    ("podman", "podman cp"),
+    ("buildah", "buildah"),
+];
+/// Directories of a host in which they are believed.
+const PLACES: [&str; 6] = [
+    "/usr/bin/",
+    "/usr/sbin/",
+    "/usr/local/bin/",
+    "/usr/local/sbin/",
+    "/bin/",
+    "/sbin/",
+];
+
+/// What is known around a writer when it is placed.
+#[derive(Debug, Clone, Default)]
+pub struct Around {
+    /// Its root is the changed root filesystem itself.
+    pub same_root: bool,
+    /// Mount namespace of the container's init.
+    pub container_ns: Option<u64>,
+    /// Mount namespace of the host.
+    pub host_ns: Option<u64>,
+    /// Pid of the container's init.
+    pub init: Option<i32>,
+    /// That init's cgroup names the container: so does every honest process of it.
+    pub init_named: bool,
+    /// The watched container whose mount namespace or root the writer has, if that is
+    /// another one.
+    pub elsewhere: Option<Home>,
+}
+
+/// Sets the writer's origin, container, entry and tool. A container that no file and
+/// no init named takes the ID of a writer whose root is that very root filesystem: the
+/// first process of a container started by hand.
+pub fn place(writer: &mut Writer, container: &mut Container, around: Around) {
+    let same_ns = writer.mount_ns.is_some() && writer.mount_ns == around.container_ns;
+    let home_ns = same_ns && !has_intruded(writer, container, &around);
+    writer.origin = if around.same_root || home_ns {
+        Origin::Inside
+    } else if around.elsewhere.is_some() {
+        Origin::OtherContainer
+    } else {
+        by_cgroup(writer, container, &around, same_ns)
+    };
+    if around.same_root {
+        take_name(writer, container);
+    }
+    writer.entry = entry(writer, &around);
+    writer.tool = tool(writer, container, around.host_ns);
+    let named = writer.member.as_ref().map(Home::by_cgroup);
+    writer.home = match writer.origin {
+        Origin::Inside => {
+            let told_by = match (around.same_root, home_ns) {
+                (_, true) => "mount-namespace",
+                (true, _) => "rootfs",
+                _ => "cgroup",
+            };
+            Some(Home {
+                id: container.id.clone(),
+                name: container.name.clone(),
+                runtime: container.runtime,
+                pod_uid: named.and_then(|home| home.pod_uid),
+                told_by,
+            })
         }
-        (Some(writer), Some(container)) if writer == container => Origin::Inside,
+        Origin::OtherContainer => around.elsewhere.or(named),
+        Origin::Host => named.filter(|home| home.id.is_none()),
+        Origin::Unknown => named,
+    };
+}
+
+/// In the container's mount namespace, but neither of its cgroup nor of its init: it
+/// joined from outside.
+fn has_intruded(writer: &Writer, container: &Container, around: &Around) -> bool {
+    let id = writer.member.as_ref().and_then(|member| member.id.as_ref());
+    around.init_named
+        && id != container.id.as_ref()
+        && came_from_outside(writer)
+        && !descends(writer, around.init)
+}
+
+fn by_cgroup(writer: &Writer, container: &Container, around: &Around, intruded: bool) -> Origin {
+    let named = writer.member.as_ref().and_then(|member| member.id.as_ref());
+    let is_host = |ns: Option<u64>| ns.is_some() && ns == around.host_ns;
+    // A runtime's copy tool has a mount namespace of its own, but the host's pids.
+    let on_host = is_host(writer.mount_ns)
+        || (writer.vpid.is_some() && writer.vpid == writer.pid)
+        || (intruded && is_host(writer.parents.last().and_then(|last| last.mount_ns)));
+    match (named, &container.id) {
+        (Some(writers), Some(changed)) if writers == changed => {
+            // In the container's cgroup, and sees the host's files.
+            if is_host(writer.mount_ns) {
+                Origin::Host
+            } else {
+                Origin::Inside
+            }
+        }
         (Some(_), Some(_)) => Origin::OtherContainer,
         (None, _) if on_host => Origin::Host,
         _ => Origin::Unknown,
-    };
+    }
+}
+
+fn take_name(writer: &Writer, container: &mut Container) {
     if container.id.is_none()
-        && same_root
         && !container.build
         && let Some(member) = &writer.member
         && let Some(id) = &member.id
@@ -40,85 +128,55 @@ pub fn place(
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::parse::cgroup::{Member, Runtime};
+/// The farthest parent known is in another mount namespace.
+fn came_from_outside(writer: &Writer) -> bool {
+    let last = writer.parents.last().and_then(|last| last.mount_ns);
+    last.is_some() && last != writer.mount_ns
+}
 
-    fn writer(id: Option<&str>, mount_ns: u64) -> Writer {
-        let member = id.map(|id| Member {
-            id: Some(id.to_owned()),
-            runtime: Runtime::Docker,
-            pod_uid: None,
-        });
-        Writer {
-            mount_ns: Some(mount_ns),
-            member,
-            ..Writer::unknown(Some(7))
+fn descends(writer: &Writer, init: Option<i32>) -> bool {
+    init.is_some_and(|init| {
+        writer.pid == Some(init) || writer.parents.iter().any(|parent| parent.pid == init)
+    })
+}
+
+fn entry(writer: &Writer, around: &Around) -> Entry {
+    // With a pid namespace of its own a container takes in its orphans itself. Without,
+    // they go to whoever started it, as if they had come from there.
+    let own_pids = writer.vpid.is_some() && writer.vpid != writer.pid;
+    match writer.origin {
+        Origin::Host | Origin::OtherContainer => Entry::Outside,
+        Origin::Unknown => Entry::Unknown,
+        Origin::Inside if descends(writer, around.init) => Entry::Init,
+        Origin::Inside if own_pids && writer.vpid == Some(1) => Entry::Init,
+        Origin::Inside if own_pids && around.init.is_some() && came_from_outside(writer) => {
+            Entry::Session
         }
-    }
-
-    fn container(id: Option<&str>) -> Container {
-        Container {
-            id: id.map(str::to_owned),
-            ..Container::default()
-        }
-    }
-
-    fn origin(mut writer: Writer, mut container: Container, container_ns: Option<u64>) -> Origin {
-        place(&mut writer, &mut container, false, container_ns, Some(1));
-        writer.origin
-    }
-
-    #[test]
-    fn the_cgroup_or_the_namespace_places_a_writer_inside() {
-        assert_eq!(
-            origin(writer(Some("a"), 5), container(Some("a")), None),
-            Origin::Inside
-        );
-        assert_eq!(
-            origin(writer(None, 5), container(Some("a")), Some(5)),
-            Origin::Inside
-        );
-    }
-
-    #[test]
-    fn another_container_and_the_host_are_told_apart() {
-        assert_eq!(
-            origin(writer(Some("b"), 6), container(Some("a")), Some(5)),
-            Origin::OtherContainer
-        );
-        assert_eq!(
-            origin(writer(None, 1), container(Some("a")), Some(5)),
-            Origin::Host
-        );
-    }
-
-    #[test]
-    fn nothing_to_go_by_is_unknown() {
-        assert_eq!(
-            origin(writer(None, 6), container(Some("a")), Some(5)),
-            Origin::Unknown
-        );
-        assert_eq!(
-            origin(Writer::unknown(Some(7)), container(Some("a")), Some(5)),
-            Origin::Unknown
-        );
-    }
-
-    #[test]
-    fn an_unnamed_container_takes_the_id_of_its_first_process() {
-        let mut unnamed = container(None);
-        place(&mut writer(Some("a"), 6), &mut unnamed, true, None, Some(1));
-        assert_eq!(unnamed.id.as_deref(), Some("a"));
-        let mut from_elsewhere = container(None);
-        place(
-            &mut writer(Some("a"), 6),
-            &mut from_elsewhere,
-            false,
-            None,
-            Some(1),
-        );
-        assert_eq!(from_elsewhere.id, None);
+        Origin::Inside => Entry::Unknown,
     }
 }
+
+/// A container engine's own program, which works in the host's mount namespace, or in
+/// a private one as the same program's child there. What it calls itself does not count.
+fn tool(writer: &Writer, container: &Container, host_ns: Option<u64>) -> Option<&'static str> {
+    let executable = writer.executable.as_deref()?;
+    let is_host = |ns: Option<u64>| ns.is_some() && ns == host_ns;
+    let by_host = is_host(writer.mount_ns)
+        || writer.parents.first().is_some_and(|parent| {
+            is_host(parent.mount_ns) && parent.executable.as_deref() == Some(executable)
+        });
+    if writer.origin != Origin::Host || !writer.confirmed || !by_host {
+        return None;
+    }
+    let path = str::from_utf8(executable).ok()?;
+    let name = PLACES.iter().find_map(|place| path.strip_prefix(place))?;
+    let (engine, act) = ENGINES.into_iter().find(|(engine, _)| *engine == name)?;
+    let copies = match engine {
+        "dockerd" => !container.build,
+        _ => writer.args.iter().any(|arg| arg == b"cp"),
+    };
+    Some(if copies { act } else { engine })
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::{Container, Coverage, FileView, Writer};
+use super::{Container, Coverage, FileView, Heartbeat, Writer};
 
 /// What happened, in the words of `event.action` (docs/ECS.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +158,53 @@ pub struct Gap {
     pub container: Option<Container>,
 }
 
+/// Where an alert stands: enough to refer to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// `Finding::at`.
+    pub at: SystemTime,
+    /// What happened.
+    pub action: Action,
+    /// The container whose file changed.
+    pub container: Container,
+    /// Path of its root filesystem as the host sees it.
+    pub rootfs: PathBuf,
+}
+
+/// The executable of a writer, as it was found after the alert.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Program {
+    /// Digest of the whole file.
+    pub sha256: Option<[u8; 32]>,
+    /// Bytes.
+    pub size: Option<u64>,
+    /// How it was found: `process`, it is the very file; `path`, it has that name now.
+    pub found: &'static str,
+    /// `image`, `writable`, `volume`, `memfd` or `host`.
+    pub layer: Option<&'static str>,
+    /// No name leads to it any more.
+    pub deleted: Option<bool>,
+    /// Why there is no digest.
+    pub unread: Option<String>,
+}
+
+/// Later facts about an alert that was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrichment {
+    /// When they were found.
+    pub at: SystemTime,
+    /// The alert.
+    pub alert: Mention,
+    /// Pid of the writer.
+    pub pid: Option<i32>,
+    /// Its name among all processes (`Writer::entity_id`).
+    pub entity_id: Option<String>,
+    /// Its executable, as the alert named it.
+    pub executable: Vec<u8>,
+    /// What was found of that.
+    pub program: Program,
+}
+
 /// What the writer thread feeds to the sinks.
 #[derive(Debug, Clone)]
 pub enum Record {
@@ -165,4 +212,8 @@ pub enum Record {
     Finding(Box<Finding>),
     /// A loss of sight.
     Gap(Box<Gap>),
+    /// Later facts about an alert.
+    Enrichment(Box<Enrichment>),
+    /// A sign of life.
+    Heartbeat(Box<Heartbeat>),
 }

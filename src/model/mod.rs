@@ -6,9 +6,13 @@
 mod container;
 mod file;
 mod finding;
+mod heartbeat;
 mod writer;
 
 pub use container::{Container, Coverage, Image, Pod, RootfsId, Rung};
 pub use file::{Content, FileKind, FileView, PRELOAD_NAME, PRELOAD_PATH};
-pub use finding::{Action, Change, ChangeType, Detection, Finding, Gap, Record};
-pub use writer::{Ancestor, Origin, Writer, WriterSource};
+pub use finding::{
+    Action, Change, ChangeType, Detection, Enrichment, Finding, Gap, Mention, Program, Record,
+};
+pub use heartbeat::{Heartbeat, Told};
+pub use writer::{Ancestor, Entry, Hint, HintSource, Home, Names, Origin, Writer, WriterSource};

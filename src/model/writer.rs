@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::parse::cgroup::Member;
+use crate::parse::cgroup::{Member, Runtime};
 
 /// Where a writer's facts come from, best first (ARCHITECTURE.md, "Attribution").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum WriterSource {
     Zombie,
     /// Reaped; the pidfd still gave the cgroup.
     Reaped,
-    /// The exec trail's last record for the pid: a hint.
+    /// Nothing but the exec trail's last record for the pid: a hint.
     ExecTrail,
     /// Nothing but the pid in the event, or not even that.
     Unknown,
@@ -33,6 +33,38 @@ impl WriterSource {
     }
 }
 
+/// Whose program a hint names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HintSource {
+    /// The last program that the process itself opened to execute.
+    ExecTrail,
+    /// The same of its parent: the process executed none that was seen.
+    ParentExecTrail,
+}
+
+impl HintSource {
+    /// The word used in output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ExecTrail => "exec-trail",
+            Self::ParentExecTrail => "parent-exec-trail",
+        }
+    }
+}
+
+/// What the exec trail says of a writer whose executable could not be read: probable,
+/// and never a fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// Whose program.
+    pub source: HintSource,
+    /// The program; `None`: only the script is known.
+    pub executable: Option<Vec<u8>>,
+    /// The script that the program was to run.
+    pub script: Option<Vec<u8>>,
+}
+
 /// One process on the way from the writer to its container's init.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ancestor {
@@ -48,6 +80,8 @@ pub struct Ancestor {
     pub start: Option<SystemTime>,
     /// Hash of boot id, pid and start ticks (lower-case hex).
     pub entity_id: Option<String>,
+    /// Mount namespace, by the inode number of its `/proc/PID/ns/mnt`.
+    pub mount_ns: Option<u64>,
 }
 
 /// The process that changed the file.
@@ -79,10 +113,14 @@ pub struct Writer {
     pub uid: Option<u32>,
     /// Effective group id, as the host sees it.
     pub gid: Option<u32>,
+    /// Names of these ids, as the container's own files tell them.
+    pub names: Names,
     /// Effective capability set.
     pub capabilities: Option<u64>,
     /// Start time.
     pub start: Option<SystemTime>,
+    /// Start time in clock ticks since boot: with the pid it names the process.
+    pub start_ticks: Option<u64>,
     /// Has a controlling terminal.
     pub interactive: Option<bool>,
     /// Hash of boot id, pid and start ticks (lower-case hex).
@@ -91,12 +129,60 @@ pub struct Writer {
     pub parents: Vec<Ancestor>,
     /// Mount namespace, by the inode number of its `/proc/PID/ns/mnt`.
     pub mount_ns: Option<u64>,
-    /// The container the writer is in, by its cgroup; `None`: not known.
+    /// The container that its cgroup names; `None`: none.
     pub member: Option<Member>,
+    /// The container the writer is in, as far as that could be found out.
+    pub home: Option<Home>,
     /// Where the writer stands relative to the changed container.
     pub origin: Origin,
     /// Of several writers that were folded into one look this is the last; who was first.
     pub first: Option<Box<Writer>>,
+    /// The exec trail's word, where `/proc` did not name the executable.
+    pub hint: Option<Hint>,
+    /// How it came to be where it is.
+    pub entry: Entry,
+    /// A container engine's own tool, by its executable on the host: fixed words.
+    pub tool: Option<&'static str>,
+}
+
+/// Names of a writer's ids, as the container's files tell them: its own claim.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Of the effective user.
+    pub user: Option<Vec<u8>>,
+    /// Of the real user.
+    pub real_user: Option<Vec<u8>>,
+    /// Of the effective group.
+    pub group: Option<Vec<u8>>,
+}
+
+/// The container that a writer is in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Home {
+    /// Container ID, where there is one.
+    pub id: Option<String>,
+    /// Name, where the container is watched and has one.
+    pub name: Option<String>,
+    /// The runtime.
+    pub runtime: Option<Runtime>,
+    /// Pod uid, where the cgroup holds it.
+    pub pod_uid: Option<String>,
+    /// What tells it: `mount-namespace`, `rootfs` or `cgroup`.
+    pub told_by: &'static str,
+}
+
+impl Home {
+    /// As a cgroup names it, which a process with privileges can choose.
+    #[must_use]
+    pub fn by_cgroup(member: &Member) -> Self {
+        Self {
+            id: member.id.clone(),
+            name: None,
+            runtime: Some(member.runtime),
+            pod_uid: member.pod_uid.clone(),
+            told_by: "cgroup",
+        }
+    }
 }
 
 impl Writer {
@@ -117,16 +203,43 @@ impl Writer {
             real_uid: None,
             uid: None,
             gid: None,
+            names: Names::default(),
             capabilities: None,
             start: None,
+            start_ticks: None,
             interactive: None,
             entity_id: None,
             parents: Vec::new(),
             mount_ns: None,
             member: None,
+            home: None,
             origin: Origin::Unknown,
             first: None,
+            hint: None,
+            entry: Entry::Unknown,
+            tool: None,
         }
+    }
+
+    /// The program to show: the executable, else what the trail hints at, else the name
+    /// that the process gave itself. Only of a confirmed writer the first is a fact.
+    #[must_use]
+    pub fn program(&self) -> Option<&[u8]> {
+        let hint = self
+            .hint
+            .as_ref()
+            .and_then(|hint| hint.executable.as_deref());
+        self.executable.as_deref().or(hint).or(self.name.as_deref())
+    }
+
+    /// What `program` gives is a confirmed fact.
+    #[must_use]
+    pub fn is_program_sure(&self) -> bool {
+        let hinted = self
+            .hint
+            .as_ref()
+            .is_some_and(|hint| hint.executable.is_some());
+        self.confirmed && (self.executable.is_some() || !hinted)
     }
 }
 
@@ -152,6 +265,33 @@ impl Origin {
             Self::OtherContainer => "other-container",
             Self::Host => "host",
             Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How a writer came to where it stands, as its parents show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// It descends from the container's init, or is it.
+    Init,
+    /// It, or a parent of it in the container, was started from outside: `docker exec`,
+    /// `kubectl exec`, `podman exec`, `nsenter`.
+    Session,
+    /// It is not in the container at all.
+    Outside,
+    /// Not known.
+    Unknown,
+}
+
+impl Entry {
+    /// The word used in output; none for what is not known.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Init => Some("init"),
+            Self::Session => Some("session"),
+            Self::Outside => Some("outside"),
+            Self::Unknown => None,
         }
     }
 }

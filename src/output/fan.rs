@@ -5,7 +5,7 @@
 use std::io;
 use std::time::SystemTime;
 
-use crate::model::{Gap, Record};
+use crate::model::{Gap, Record, Told};
 use crate::output::ecs::Ecs;
 use crate::output::sink::{Message, Sink, SinkError};
 
@@ -72,6 +72,8 @@ pub struct Sinks {
     ecs: Ecs,
     line: Vec<u8>,
     slots: Vec<Slot>,
+    alerts: u64,
+    gaps: u64,
 }
 
 struct Slot {
@@ -90,6 +92,8 @@ impl Sinks {
             ecs,
             line: Vec::new(),
             slots: Vec::new(),
+            alerts: 0,
+            gaps: 0,
         }
     }
 
@@ -105,6 +109,11 @@ impl Sinks {
 
     /// Gives `record` to every sink; returns which of them turned.
     pub fn write(&mut self, record: &Record, now: SystemTime) -> Vec<Turn> {
+        match record {
+            Record::Finding(finding) => self.alerts += u64::from(finding.change.alert),
+            Record::Gap(_) => self.gaps += 1,
+            Record::Enrichment(_) | Record::Heartbeat(_) => {}
+        }
         self.line.clear();
         self.ecs.render(record, now, &mut self.line);
         let message = Message {
@@ -126,6 +135,16 @@ impl Sinks {
                 .map(|error| (slot.sink.name().to_owned(), error))
         };
         self.slots.iter_mut().filter_map(reopen).collect()
+    }
+
+    /// What was told so far, and what was lost on the way.
+    #[must_use]
+    pub fn told(&self) -> Told {
+        Told {
+            alerts: self.alerts,
+            gaps: self.gaps,
+            lost: self.counts().map(|count| count.lost).sum(),
+        }
     }
 
     /// What each sink has done so far.

@@ -9,6 +9,7 @@ pub mod ecs;
 pub mod escape;
 pub mod fan;
 pub mod host;
+pub mod program;
 pub mod shorten;
 pub mod sink;
 pub mod syslog;

@@ -98,6 +98,7 @@ const COMPACT: &[&str] = &[
     "ldwatch.writer.confirmed",
     "ldwatch.writer.hint.executable",
     "ldwatch.gap",
+    "ldwatch.heartbeat",
 ];
 
 /// The fields of `event` that a person or a simple rule needs.

@@ -5,12 +5,15 @@
 //! stands only where there is something to say.
 
 use crate::model::{
-    Action, Container, Detection, FileKind, FileView, Finding, Gap, Origin, Record, Writer,
+    Action, Container, Detection, Enrichment, Entry, FileKind, FileView, Finding, Gap, Origin,
+    Record, Writer,
 };
 use crate::output::escape::{escape, hex, quoted};
+use crate::output::program::program_facts;
 use crate::output::time::{rfc3339, rfc3339_or_epoch};
 use crate::output::words::{
-    container_name, cross_boundary, entries, image, newest_first, risk, short_id, verb,
+    container_name, cross_boundary, entries, home_name, image, newest_first, risk, sentence,
+    short_id, verb,
 };
 
 /// Longest name or argument list shown, in bytes.
@@ -31,6 +34,8 @@ pub fn render(record: &Record, colour: bool, into: &mut String) {
     match record {
         Record::Finding(finding) => page.finding(finding),
         Record::Gap(gap) => page.gap(gap),
+        Record::Enrichment(more) => page.enrichment(more),
+        Record::Heartbeat(beat) => page.line("", &rfc3339_or_epoch(beat.at), &sentence(record)),
     }
     page.out.push('\n');
 }
@@ -86,6 +91,23 @@ impl Page<'_> {
         }
         self.fact("detail", &escape(gap.detail.as_bytes(), 4 * NAME_CAP).shown);
         self.fact("remedy", gap.remedy);
+    }
+
+    fn enrichment(&mut self, more: &Enrichment) {
+        let place = place(&more.alert.container);
+        let line = format!(
+            "MORE   on the alert of {} in {place}",
+            rfc3339_or_epoch(more.alert.at)
+        );
+        self.line(BOLD, &rfc3339_or_epoch(more.at), &line);
+        let pid = more.pid.map_or(String::new(), |pid| format!("  pid {pid}"));
+        self.fact(
+            "writer",
+            &format!("{}{pid}", quoted(&more.executable, NAME_CAP)),
+        );
+        for (place, fact) in program_facts(&more.program).iter().enumerate() {
+            self.fact(if place == 0 { "program" } else { "" }, fact);
+        }
     }
 
     fn headline(&mut self, paint: &str, text: &str, finding: &Finding) {
@@ -239,30 +261,28 @@ fn container(container: &Container) -> String {
 }
 
 fn who(writer: &Writer) -> String {
-    let program = writer.executable.as_deref().or(writer.name.as_deref());
-    let mut facts = vec![program.map_or_else(
+    let mut facts = vec![writer.program().map_or_else(
         || "unknown program".to_owned(),
         |name| quoted(name, NAME_CAP),
     )];
     facts.extend(writer.pid.map(|pid| format!("pid {pid}")));
-    facts.extend(
-        writer
-            .vpid
-            .filter(|&vpid| Some(vpid) != writer.pid)
-            .map(|vpid| format!("(inside: {vpid})")),
-    );
-    facts.extend(writer.uid.map(|uid| format!("uid {uid}")));
-    facts.extend(
-        writer
-            .real_uid
-            .filter(|&real| Some(real) != writer.uid)
-            .map(|real| format!("real uid {real}")),
-    );
+    let inside = writer.vpid.filter(|&vpid| Some(vpid) != writer.pid);
+    facts.extend(inside.map(|vpid| format!("(inside: {vpid})")));
+    let user = writer.names.user.as_deref();
+    let user = user.map_or(String::new(), |name| {
+        format!(" ({})", quoted(name, NAME_CAP))
+    });
+    facts.extend(writer.uid.map(|uid| format!("uid {uid}{user}")));
+    let real = writer.real_uid.filter(|&real| Some(real) != writer.uid);
+    facts.extend(real.map(|real| format!("real uid {real}")));
     if writer.interactive == Some(true) {
         facts.push("on a terminal".to_owned());
     }
     if !writer.confirmed {
         facts.push(format!("(a hint, not confirmed: {})", writer.source.name()));
+    } else if let Some(hint) = writer.hint.as_ref().filter(|_| !writer.is_program_sure()) {
+        let source = hint.source.name();
+        facts.push(format!("(the program is a hint, not confirmed: {source})"));
     }
     facts.join("  ")
 }
@@ -282,25 +302,25 @@ fn parents(writer: &Writer) -> Option<String> {
     (!names.is_empty()).then(|| names.join(" < "))
 }
 
-/// Where a writer comes from, when that is not the container itself.
+/// Where a writer comes from, when that is not the container's own start.
 fn from(writer: &Writer, container: &Container) -> Option<String> {
-    let member = writer.member.as_ref();
-    match writer.origin {
-        Origin::Inside | Origin::Unknown => None,
-        Origin::Host if container.id.is_some() => {
-            Some("the HOST, not from the container".to_owned())
+    let mut text = match writer.origin {
+        Origin::Inside if writer.entry == Entry::Session => {
+            "a session started from outside (as by docker exec)".to_owned()
         }
-        Origin::Host => Some("the host".to_owned()),
+        Origin::Inside | Origin::Unknown => return None,
+        Origin::Host if container.id.is_some() => "the HOST, not from the container".to_owned(),
+        Origin::Host => "the host".to_owned(),
         Origin::OtherContainer => {
-            let id = member
-                .and_then(|member| member.id.as_deref())
-                .unwrap_or("of unknown id");
-            Some(format!(
-                "ANOTHER CONTAINER, {}",
-                quoted(short_id(id).as_bytes(), NAME_CAP)
-            ))
+            let name = writer.home.as_ref().and_then(home_name);
+            let name = name.unwrap_or_else(|| "of unknown id".to_owned());
+            format!("ANOTHER CONTAINER, {name}")
         }
+    };
+    if let Some(tool) = writer.tool {
+        text.push_str(&format!("; {tool}"));
     }
+    Some(text)
 }
 
 fn noticed(finding: &Finding) -> String {

@@ -4,13 +4,17 @@
 use std::fmt::Write as _;
 
 use crate::model::{
-    Action, ChangeType, Container, FileView, Finding, Gap, Origin, PRELOAD_PATH, Record, Writer,
+    Action, ChangeType, Container, Enrichment, FileView, Finding, Gap, Heartbeat, Home, Origin,
+    PRELOAD_PATH, Record, Writer,
 };
 use crate::output::escape::{escape, quoted};
+use crate::output::program::program_facts;
 use crate::parse::preload::Entry;
 
 /// Word for a writer outside the container whose file it changed.
 pub const CROSS_BOUNDARY: &str = "cross-boundary";
+/// Word for a container engine's own tool.
+pub const RUNTIME_TOOL: &str = "runtime-tool";
 /// Added to the risk of an alert whose writer came from outside.
 const CROSS_BOUNDARY_RISK: u8 = 10;
 /// Libraries named in the sentence before it says "and N more".
@@ -29,7 +33,7 @@ pub enum Level {
     Warning = 4,
     /// Worth keeping: a deletion, an allowed change.
     Notice = 5,
-    /// State: present, touched.
+    /// State: present, touched, heartbeat.
     Info = 6,
 }
 
@@ -58,6 +62,8 @@ impl Level {
 pub fn level(record: &Record) -> Level {
     match record {
         Record::Gap(_) => Level::Error,
+        Record::Enrichment(_) => Level::Info,
+        Record::Heartbeat(_) => Level::Info,
         Record::Finding(finding) => match (
             finding.change.alert,
             finding.change.action,
@@ -148,6 +154,8 @@ pub fn sentence(record: &Record) -> String {
     match record {
         Record::Finding(finding) => finding_sentence(finding),
         Record::Gap(gap) => gap_sentence(gap),
+        Record::Enrichment(more) => enrichment_sentence(more),
+        Record::Heartbeat(beat) => heartbeat_sentence(beat),
     }
 }
 
@@ -230,13 +238,14 @@ fn container(container: &Container) -> String {
 }
 
 fn by(out: &mut String, writer: &Writer) {
-    let program = writer.executable.as_deref().or(writer.name.as_deref());
+    let program = writer.program();
     // Only a confirmed fact is told without "probably".
-    let (probably, uid) = if writer.confirmed {
-        ("", writer.uid)
+    let probably = if writer.is_program_sure() {
+        ""
     } else {
-        (" probably", None)
+        " probably"
     };
+    let uid = writer.uid.filter(|_| writer.confirmed);
     let _ = match program {
         Some(program) => write!(out, "{probably} by {}", quoted(program, NAME_CAP)),
         None => write!(out, " by an unknown process"),
@@ -249,22 +258,33 @@ fn by(out: &mut String, writer: &Writer) {
     if !facts.is_empty() {
         let _ = write!(out, " ({})", facts.join(", "));
     }
-    let member = writer
-        .member
-        .as_ref()
-        .and_then(|member| member.id.as_deref());
-    let _ = match (writer.origin, member) {
-        (Origin::OtherContainer, Some(id)) => {
-            write!(
-                out,
-                " from another container, {}",
-                quoted(short_id(id).as_bytes(), NAME_CAP)
-            )
+    let home = writer.home.as_ref().and_then(home_name);
+    let _ = match (writer.origin, home) {
+        (Origin::OtherContainer, Some(name)) => {
+            write!(out, " from another container, {name}")
         }
         (Origin::OtherContainer, None) => write!(out, " from another container"),
         (Origin::Host, _) => write!(out, " from the host"),
         (Origin::Inside | Origin::Unknown, _) => Ok(()),
     };
+    if let Some(tool) = writer.tool {
+        let _ = write!(out, " ({tool})");
+    }
+}
+
+/// The name and the short ID of the container that a writer is in.
+#[must_use]
+pub fn home_name(home: &Home) -> Option<String> {
+    let id = home.id.as_deref().map(short_id);
+    let names = [home.name.as_deref(), id].into_iter().flatten();
+    let names: Vec<String> = names
+        .map(|name| quoted(name.as_bytes(), NAME_CAP))
+        .collect();
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        [name, rest @ ..] => Some(format!("{name} ({})", rest.join(", "))),
+    }
 }
 
 fn gap_sentence(gap: &Gap) -> String {
@@ -277,5 +297,36 @@ fn gap_sentence(gap: &Gap) -> String {
     format!(
         "ldwatch does not see everything{place}: {}: {detail}",
         gap.reason
+    )
+}
+
+fn enrichment_sentence(more: &Enrichment) -> String {
+    let program = quoted(&more.executable, NAME_CAP);
+    let place = container(&more.alert.container);
+    format!(
+        "{program}, which changed {PRELOAD_PATH} in {place}, {}",
+        program_facts(&more.program).join(", ")
+    )
+}
+
+fn heartbeat_sentence(beat: &Heartbeat) -> String {
+    let rungs: Vec<String> = beat
+        .rungs
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    let rungs = match rungs.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", rungs.join(", ")),
+    };
+    let lost = beat.counter("records_dropped") + beat.counter("records_lost");
+    format!(
+        "ldwatch watches {} containers{rungs}, {} with gaps; up {} s; told {} alerts and {} gaps, lost {lost} records",
+        beat.containers(),
+        beat.with_gaps,
+        beat.uptime,
+        beat.counter("alerts"),
+        beat.counter("gaps"),
     )
 }

@@ -37,6 +37,34 @@ pub fn is_trusted(fstype: &[u8]) -> bool {
     TRUSTED.contains(&fstype)
 }
 
+/// Windows into the kernel. What they show depends on who looks (`/proc/self`), and
+/// reading may do something; no list of libraries lies there.
+const KERNEL: [&[u8]; 16] = [
+    b"proc",
+    b"sysfs",
+    b"cgroup",
+    b"cgroup2",
+    b"debugfs",
+    b"tracefs",
+    b"configfs",
+    b"securityfs",
+    b"selinuxfs",
+    b"bpf",
+    b"mqueue",
+    b"devpts",
+    b"pstore",
+    b"efivarfs",
+    b"binfmt_misc",
+    b"fusectl",
+];
+
+/// The type shows the kernel itself, and the reader: nobody may ask it on behalf of a
+/// container, no child either.
+#[must_use]
+pub fn is_kernel(fstype: &[u8]) -> bool {
+    KERNEL.contains(&fstype)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +85,13 @@ mod tests {
         ] {
             assert!(!is_trusted(fstype.as_bytes()), "{fstype}");
         }
+    }
+
+    #[test]
+    fn what_shows_the_reader_is_not_asked_by_anybody() {
+        assert!(is_kernel(b"proc") && is_kernel(b"sysfs"));
+        assert!(!is_kernel(b"fuse") && !is_kernel(b"nfs4") && !is_kernel(b"ext4"));
+        assert!(!KERNEL.iter().any(|fstype| is_trusted(fstype)));
     }
 
     #[test]

@@ -39,6 +39,13 @@ impl Mount<'_> {
             })
     }
 
+    /// The superblock has an option without a value, such as `pids`.
+    #[must_use]
+    pub fn has_option(&self, name: &[u8]) -> bool {
+        let mut options = self.super_options.split(|&byte| byte == b',');
+        options.any(|option| option == name)
+    }
+
     /// The layers of an overlay, as whoever mounted it named them.
     #[must_use]
     pub fn layers(&self) -> Vec<Vec<u8>> {
@@ -88,8 +95,8 @@ pub fn mounts(text: &[u8]) -> (Vec<Mount<'_>>, usize) {
 #[must_use]
 pub fn by_id(text: &[u8], id: u64) -> Option<Mount<'_>> {
     lines(text)
-        .find(|line| number(field(line, 0)) == Some(id))
-        .and_then(mount)
+        .filter(|line| number(field(line, 0)) == Some(id))
+        .find_map(mount)
 }
 
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -225,6 +232,9 @@ mod tests {
     fn one_mount_is_found_by_its_id() {
         assert_eq!(by_id(LINE, 46).unwrap().fstype, b"overlay");
         assert!(by_id(LINE, 4).is_none());
+        // Found by fuzzing: a line that is no mount hid the one behind it.
+        let text = [b"46 43 cut\n".as_slice(), LINE].concat();
+        assert!(by_id(&text, 46).is_some());
     }
 
     proptest! {

@@ -1,19 +1,28 @@
 //! A throw-away container: an overlay on a tmpfs, in a mount namespace of our own,
 //! with a cgroup of its own. Nothing of it is visible to the host, and all of it
 //! goes away with the process, however it ends; the cgroup is removed on drop.
+//!
+//! Where the kernel gives a tmpfs no id (before 5.16), it takes no named marks, and
+//! containers on a disk would be watched otherwise: the overlay lies on a disk then, in a
+//! directory that is removed on drop.
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use crate::model::RootfsId;
 use crate::reach::{HostMount, Reach, read_table};
 use crate::survey::mounts::overlays;
 use crate::survey::spots::{Spot, spots};
-use crate::sys::namespace::{overlay, private_mounts, tmpfs};
+use crate::sys::handle::HandleKey;
+use crate::sys::namespace::{detach, overlay, private_mounts, tmpfs};
+use crate::sys::walk::open_dir;
 
 /// Where the tmpfs goes: a directory every host has.
 const PLACE: &str = "/run";
+/// Where the overlay goes instead, the first that can be written to and has an id.
+const ON_DISK: [&str; 3] = ["/var/lib", "/var/tmp", "/tmp"];
 
 /// The container.
 #[derive(Debug)]
@@ -32,7 +41,7 @@ impl Sandbox {
     pub fn enter() -> io::Result<Self> {
         private_mounts()?;
         tmpfs(PLACE.as_ref())?;
-        let base = Path::new(PLACE).join("ldwatch-selftest");
+        let base = base();
         for name in [
             "lower/etc",
             "lower/tmp",
@@ -43,21 +52,22 @@ impl Sandbox {
         ] {
             fs::create_dir_all(base.join(name))?;
         }
-        let path = |name: &str| base.join(name);
+        let container: String = [uuid::Uuid::now_v7(), uuid::Uuid::now_v7()]
+            .map(|id| id.simple().to_string())
+            .concat();
+        let made = Self {
+            base,
+            container,
+            cgroups: Vec::new(),
+        };
+        let path = |name: &str| made.base.join(name);
         overlay(
             &path("lower"),
             &path("upper"),
             &path("work"),
             &path("merged"),
         )?;
-        let container: String = [uuid::Uuid::now_v7(), uuid::Uuid::now_v7()]
-            .map(|id| id.simple().to_string())
-            .concat();
-        Ok(Self {
-            base,
-            container,
-            cgroups: Vec::new(),
-        })
+        Ok(made)
     }
 
     /// Makes its cgroups, in every hierarchy that lets us.
@@ -117,8 +127,40 @@ impl Sandbox {
     }
 }
 
+/// An empty directory's path, on the filesystem where the overlay is to lie.
+fn base() -> PathBuf {
+    let has_id = |place: &Path| {
+        let key = open_dir(place).and_then(|dir| HandleKey::of(dir.as_fd()));
+        key.is_ok_and(|key| !key.has_null_fsid())
+    };
+    let name = format!("ldwatch-selftest.{}", std::process::id());
+    let on_disk = || {
+        let mut paths = ON_DISK.iter().map(|place| Path::new(place).join(&name));
+        paths.find(|path| {
+            let made = fs::create_dir(path).is_ok();
+            let good = made && has_id(path);
+            if made && !good {
+                let _ = fs::remove_dir(path);
+            }
+            good
+        })
+    };
+    let found = if has_id(PLACE.as_ref()) {
+        None
+    } else {
+        on_disk()
+    };
+    found.unwrap_or_else(|| Path::new(PLACE).join(name))
+}
+
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        // What is mounted is not to be emptied.
+        let gone = detach(&self.merged())
+            .map_or_else(|e| e.raw_os_error() == Some(libc::EINVAL), |()| true);
+        if gone && !self.base.starts_with(PLACE) {
+            let _ = fs::remove_dir_all(&self.base);
+        }
         for cgroup in &self.cgroups {
             let _ = fs::remove_dir(cgroup);
             // Only when nobody else uses it: a directory with children stays.

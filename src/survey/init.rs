@@ -1,34 +1,35 @@
-//! The name of a container that no runtime file gave: from the cgroup of its init.
+//! The name of a container that no mount point gave: from its init, and then from the
+//! files that the name leads to.
+
+use std::path::{Path, PathBuf};
 
 use procfs::process::Process;
 
 use crate::model::Container;
-use crate::parse::cgroup::member;
-use crate::reach::{ProcessKey, pinned, read_of};
+use crate::parse::cgroup::Runtime;
+use crate::reach::{pinned, read_of, read_table};
+use crate::survey::mounts::host_directory;
+use crate::survey::processes::Init;
+use crate::survey::runtime::{Owner, Readers, note_missing};
+use crate::survey::whois::{Whois, whois};
 
 /// Bytes of cgroup text read.
 const MAX_TEXT: u64 = 64 * 1024;
 
-/// The container as the init's cgroup names it. A layout that is nobody's still
-/// ends in a name the starter chose (`runc run NAME`): better than none, and
-/// marked as such.
+/// The container as its init tells. A layout that is nobody's still ends in a name the
+/// starter chose (`runc run NAME`): better than none, and marked as such.
 #[must_use]
-pub fn by_cgroup(key: ProcessKey) -> Option<Container> {
-    let process = pinned(key).ok()?;
-    let text = read_of(&process, "cgroup", MAX_TEXT).ok()?;
-    if let Some(member) = member(&text) {
-        return Some(Container {
-            missing: if member.id.is_some() {
-                Vec::new()
-            } else {
-                vec!["id"]
-            },
-            id: member.id,
-            runtime: Some(member.runtime),
-            source: Some("cgroup"),
-            ..Container::default()
-        });
+pub fn by_init(init: &Init, readers: &mut Readers) -> Option<Container> {
+    let process = pinned(init.key).ok()?;
+    let answer = whois(Path::new("/proc"), init.key.pid).ok()?;
+    pinned(init.key).ok()?;
+    if let Some(container) = by_files(init, &answer, readers) {
+        return Some(container);
     }
+    if answer != Whois::default() {
+        return Some(named(answer));
+    }
+    let text = read_of(&process, "cgroup", MAX_TEXT).ok()?;
     let own = read_of(&Process::myself().ok()?, "cgroup", MAX_TEXT).ok()?;
     let leaf = leaf(&text, &own)?;
     Some(Container {
@@ -36,6 +37,50 @@ pub fn by_cgroup(key: ProcessKey) -> Option<Container> {
         source: Some("cgroup-leaf"),
         ..Container::default()
     })
+}
+
+/// As far as the process itself tells.
+fn named(answer: Whois) -> Container {
+    let mut container = Container {
+        id: answer.container_id,
+        runtime: answer.runtime,
+        source: answer.source,
+        ..Container::default()
+    };
+    // These know containers by their name alone, and no images.
+    let by_name = matches!(
+        answer.runtime,
+        Some(Runtime::Lxc | Runtime::Nspawn | Runtime::Incus)
+    );
+    if by_name {
+        container.name.clone_from(&container.id);
+    } else {
+        note_missing(&mut container);
+    }
+    container
+}
+
+/// The runtime's files, found from where the root filesystem lies. The directory that is
+/// a root is the kernel's word; the layers of an overlay are the mounter's, so the
+/// process itself must be in the container that they name.
+fn by_files(init: &Init, answer: &Whois, readers: &mut Readers) -> Option<Container> {
+    let place = if init.root.is_overlay() {
+        let layer = init.root.upper.as_deref().and_then(Path::parent)?;
+        layer.join("merged")
+    } else {
+        directory(init)?
+    };
+    let Owner::Container(container) = readers.owner(&place) else {
+        return None;
+    };
+    let same = container.id.is_some() && container.id == answer.container_id;
+    let sure = !init.root.is_overlay() && answer.container_id.is_none();
+    (same || sure).then_some(*container)
+}
+
+fn directory(init: &Init) -> Option<PathBuf> {
+    let table = read_table(Path::new("/proc/self/mountinfo")).ok()?;
+    host_directory(&table, &init.root.key)
 }
 
 /// Last component of the first cgroup line that is neither the root nor where the

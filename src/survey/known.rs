@@ -2,13 +2,16 @@
 //! sighting: the ways in are walked, and what is to be marked is held open.
 
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use crate::model::{Container, RootfsId};
 use crate::reach::{HostMount, ProcessKey, Reach, home, pinned};
-use crate::survey::init::by_cgroup;
+use crate::survey::guard::Guard;
+use crate::survey::init::by_init;
 use crate::survey::mounts::{RootKey, RootMount};
 use crate::survey::processes::Init;
+use crate::survey::runtime::Readers;
 use crate::survey::sight::{News, Sighting, Table};
 use crate::survey::spots::spots;
 use crate::sys::pidfd;
@@ -23,22 +26,43 @@ pub(super) struct Known {
     pub(super) reach: Reach,
     pub(super) mount_ns: Option<u64>,
     pub(super) upper: Option<PathBuf>,
+    /// Every layer lies where the kernel alone answers.
+    pub(super) layers_answer: bool,
     pub(super) container: Container,
     /// Not told yet: no file names its container, its init may.
     pub(super) untold: bool,
+    /// The end of its host mount's filesystem will be told.
+    pub(super) guarded: bool,
+}
+
+impl Known {
+    /// Its mount on the host is the one that was sighted, and no successor on the path.
+    pub(super) fn is_told_apart(&self) -> bool {
+        let is_named = |mount: &HostMount| mount.unique.is_some();
+        self.guarded || self.reach.host.as_ref().is_some_and(is_named)
+    }
+
+    /// Has its end told, where nothing else would.
+    pub(super) fn guard(&mut self, guard: &mut Guard) {
+        if let Some(host) = self.reach.host.as_ref()
+            && !self.is_told_apart()
+            && let Ok(root) = host.open()
+        {
+            self.guarded = guard.watch(self.id, root.as_fd());
+        }
+    }
 }
 
 /// Takes what the init tells: the way in, the namespace, and a name when no file
 /// gave one. Whether anything changed.
-pub(super) fn take_init(known: &mut Known, init: Option<&Init>) -> bool {
+pub(super) fn take_init(known: &mut Known, init: Option<&Init>, readers: &mut Readers) -> bool {
     let way = init.map(Init::way);
-    let key = way.map(|way| way.key);
     let mut changed = way != known.reach.init;
     known.reach.init = way;
     known.mount_ns = init.map(|init| init.mount_ns);
     if known.container.id.is_none()
-        && let Some(key) = key
-        && let Some(container) = by_cgroup(key)
+        && let Some(init) = init
+        && let Some(container) = by_init(init, readers)
         && !known.container.build
         && container != known.container
     {
@@ -86,11 +110,13 @@ pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
         spots,
         table,
         trouble,
+        layers_answer: known.layers_answer,
     })));
 }
 
 /// Opens a table only while its namespace's init is the one meant.
-fn table(init: ProcessKey) -> Option<Table> {
+#[must_use]
+pub fn table(init: ProcessKey) -> Option<Table> {
     let pidfd = pidfd::open(init.pid).ok()?;
     let mounts = File::open(home(init.pid).join("mountinfo")).ok()?;
     pinned(init).ok()?;

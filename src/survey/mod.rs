@@ -3,13 +3,17 @@
 //! and none has to be alive.
 
 pub mod file;
+pub mod groups;
+mod guard;
 pub mod init;
 mod known;
+mod layers;
 pub mod mounts;
 pub mod processes;
 pub mod runtime;
 pub mod sight;
 pub mod spots;
+mod strangers;
 pub mod whois;
 
 pub use self::runtime::{Owner, Readers, owner};

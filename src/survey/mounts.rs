@@ -5,6 +5,7 @@
 //! nothing. The same superblock mounted twice is one root filesystem. The host's
 //! own root is none.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ pub struct RootMount {
     pub mountpoint: PathBuf,
     /// Its writable layer, as the mounter named it; `None`: read-only.
     pub upper: Option<PathBuf>,
+    /// Its layers, as the mounter named them; only of an overlay in the host's table.
+    pub layers: Vec<Vec<u8>>,
 }
 
 /// The overlays of the host's table, in its order, and the number of lines that
@@ -44,9 +47,52 @@ pub fn overlays(table: &[u8]) -> (Vec<RootMount>, usize) {
     let found = all
         .iter()
         .filter(|mount| mount.is_overlay() && &*mount.root == b"/" && &*mount.mountpoint != b"/")
-        .map(root_mount)
+        .map(|mount| RootMount {
+            layers: mount.layers(),
+            ..root_mount(mount)
+        })
         .collect();
     (found, unreadable)
+}
+
+/// Most overlays that are looked at in a namespace of somebody else's making.
+const INNER: usize = 256;
+
+/// The overlays mounted whole elsewhere than on `/` in the table of any namespace, but
+/// for those of the given devices, which the host mounts.
+#[must_use]
+pub fn inner(table: &[u8], hosts: &HashSet<(u32, u32)>) -> Vec<RootMount> {
+    let (all, _) = mounts(table);
+    all.iter()
+        .filter(|mount| mount.is_overlay() && &*mount.root == b"/" && &*mount.mountpoint != b"/")
+        .filter(|mount| !hosts.contains(&mount.device))
+        .take(INNER)
+        .map(root_mount)
+        .collect()
+}
+
+/// The path on the host of a directory of a filesystem, by the host's table: by the
+/// mount that shows most of it.
+#[must_use]
+pub fn host_directory(table: &[u8], key: &RootKey) -> Option<PathBuf> {
+    let below = |mount: &Mount<'_>| {
+        let rest = match &*mount.root {
+            b"/" => Some(key.directory.as_slice()),
+            root => key.directory.strip_prefix(root),
+        }?;
+        let whole = rest.is_empty() || rest.first() == Some(&b'/');
+        let point = mount
+            .mountpoint
+            .strip_suffix(b"/")
+            .unwrap_or(&mount.mountpoint);
+        whole.then(|| [point, rest].concat())
+    };
+    let (all, _) = mounts(table);
+    all.iter()
+        .filter(|mount| mount.device == key.device)
+        .min_by_key(|mount| mount.root.len())
+        .and_then(below)
+        .map(|bytes| path(&bytes))
 }
 
 /// The mount that is `/` in a process's table: the last one there, since a later
@@ -71,6 +117,7 @@ fn root_mount(mount: &Mount<'_>) -> RootMount {
             .option(b"upperdir")
             .map(|upper| path(&upper))
             .filter(|upper| upper.is_absolute()),
+        layers: Vec::new(),
     }
 }
 
@@ -82,7 +129,7 @@ impl RootMount {
     }
 }
 
-fn path(bytes: &[u8]) -> PathBuf {
+pub(super) fn path(bytes: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes.to_vec()))
 }
 
@@ -116,6 +163,22 @@ mod tests {
         let root = root(table).unwrap();
         assert!(root.is_overlay());
         assert_eq!((root.mount, root.key.device), (12, (0, 39)));
+    }
+
+    #[test]
+    fn a_directory_of_a_filesystem_has_a_path_on_the_host() {
+        let table = b"1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 8:2 /vol /data rw - ext4 /dev/b rw\n";
+        let on_host = |device, directory: &str| {
+            let directory = directory.as_bytes().to_vec();
+            host_directory(table, &RootKey { device, directory })
+        };
+        assert_eq!(
+            on_host((8, 1), "/c/rootfs"),
+            Some(PathBuf::from("/c/rootfs"))
+        );
+        assert_eq!(on_host((8, 2), "/vol/c"), Some(PathBuf::from("/data/c")));
+        assert_eq!(on_host((8, 2), "/volume/c"), None);
+        assert_eq!(on_host((8, 3), "/c"), None);
     }
 
     #[test]

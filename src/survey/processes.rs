@@ -4,7 +4,7 @@
 //! A process that unshared its namespace inside a container has the same root
 //! and a later start, so it never stands in for the init.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -12,12 +12,16 @@ use std::time::{Duration, Instant};
 
 use crate::parse::cgroup::member;
 use crate::parse::stat::{stat, status};
-use crate::reach::{InitRoot, ProcessKey, living, mount_ns, read_table};
-use crate::survey::mounts::{RootKey, RootMount, root};
+use crate::reach::{InitRoot, ProcessKey, living, mount_ns, pinned, read_of, read_table};
+use crate::survey::mounts::{RootKey, RootMount, inner, root};
 use crate::sys::pidfd;
 
-/// A process first seen this long ago has the root that it will keep.
+/// A process first seen this long ago has the root that it will keep, mostly.
 const UNSETTLED: Duration = Duration::from_secs(2);
+/// A table that nobody waits for is read again after this long.
+const STALE: Duration = Duration::from_secs(20);
+/// Bytes of a writer's mount table in which its root is looked for.
+const MAX_ROOT_TABLE: u64 = 256 * 1024;
 
 /// A process that stands for a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct Init {
     /// It is in a pid namespace of its own, or in a container's cgroup: more than a
     /// service with private mounts.
     pub contained: bool,
+    /// Its user namespace is not the host's.
+    pub own_users: bool,
 }
 
 impl Init {
@@ -49,6 +55,19 @@ impl Init {
 pub struct Inits {
     /// Oldest process of each namespace, with what its table said.
     known: HashMap<u64, Read>,
+    /// Overlays in tables that were read since they were last asked for.
+    inner: Vec<Inner>,
+    /// Devices of the overlays that the host mounts: a namespace may show all of them.
+    pub hosts: HashSet<(u32, u32)>,
+}
+
+/// The overlays in the table of one namespace, elsewhere than on its root.
+#[derive(Debug)]
+pub struct Inner {
+    /// Whose table it was.
+    pub init: Init,
+    /// All of them.
+    pub overlays: Vec<RootMount>,
 }
 
 /// What a table said, and whether it is read again at the next scan.
@@ -56,7 +75,15 @@ pub struct Inits {
 struct Read {
     init: Init,
     first: Instant,
-    settled: bool,
+    last: Instant,
+}
+
+impl Read {
+    /// A runtime's init has its namespace before it has its root; an overlay is kept.
+    fn is_settled(&self, now: Instant) -> bool {
+        let since = |then| now.saturating_duration_since(then);
+        since(self.first) > UNSETTLED && (self.init.root.is_overlay() || since(self.last) < STALE)
+    }
 }
 
 impl Inits {
@@ -66,8 +93,15 @@ impl Inits {
         let oldest = oldest_by_namespace(proc_root, host_ns);
         self.known
             .retain(|namespace, read| oldest.get(namespace) == Some(&read.init.key));
+        let now = Instant::now();
         for (&namespace, &key) in &oldest {
-            self.read(proc_root, namespace, key);
+            if !self
+                .known
+                .get(&namespace)
+                .is_some_and(|read| read.is_settled(now))
+            {
+                self.read(proc_root, namespace, key);
+            }
         }
         let mut by_root: HashMap<RootKey, Init> = HashMap::new();
         for Read { init, .. } in self.known.values() {
@@ -81,26 +115,55 @@ impl Inits {
         by_root
     }
 
-    /// Reads a table, again while it may still change: a runtime's init has its
-    /// namespace before it has its root.
-    fn read(&mut self, proc_root: &Path, namespace: u64, key: ProcessKey) {
-        let first = match self.known.get(&namespace) {
-            Some(read) if read.settled => return,
-            Some(read) => read.first,
-            None => Instant::now(),
-        };
-        let settled = first.elapsed() > UNSETTLED;
-        if let Some(init) = read_init(proc_root, namespace, key) {
-            let settled = settled && init.root.is_overlay();
-            self.known.insert(
-                namespace,
-                Read {
-                    init,
-                    first,
-                    settled,
-                },
-            );
+    /// Looks at one process that may be new: its namespace, when it is not `host_ns`.
+    pub fn look(&mut self, proc_root: &Path, pid: i32, host_ns: u64) -> Option<u64> {
+        let home = proc_root.join(pid.to_string());
+        let namespace = mount_ns(&home.join("ns/mnt")).filter(|&ns| ns != host_ns)?;
+        let key = key_of(&home, pid)?;
+        let elder = self.known.get(&namespace).map(|read| read.init.key);
+        if elder.is_none_or(|elder| key.age() < elder.age() || pinned(elder).is_err()) {
+            self.known.remove(&namespace);
+            self.read(proc_root, namespace, key);
         }
+        Some(namespace)
+    }
+
+    /// The table of a namespace changed. `None`: its process is gone.
+    pub fn refresh(&mut self, proc_root: &Path, namespace: u64) -> Option<()> {
+        let key = self.known.get(&namespace)?.init.key;
+        self.read(proc_root, namespace, key)
+    }
+
+    /// What is known of a namespace.
+    #[must_use]
+    pub fn get(&self, namespace: u64) -> Option<&Init> {
+        self.known.get(&namespace).map(|read| &read.init)
+    }
+
+    /// All that is known, and whether it is new.
+    pub fn all(&self) -> impl Iterator<Item = (&Init, bool)> {
+        let young = |read: &Read| read.first.elapsed() < UNSETTLED;
+        self.known
+            .values()
+            .map(move |read| (&read.init, young(read)))
+    }
+
+    /// The overlays in tables read since this was last asked.
+    pub fn take_inner(&mut self) -> Vec<Inner> {
+        std::mem::take(&mut self.inner)
+    }
+
+    /// Reads a table.
+    fn read(&mut self, proc_root: &Path, namespace: u64, key: ProcessKey) -> Option<()> {
+        let (init, overlays) = read_init(proc_root, namespace, key, &self.hosts)?;
+        let last = Instant::now();
+        let first = self.known.get(&namespace).map_or(last, |read| read.first);
+        self.inner.push(Inner {
+            init: init.clone(),
+            overlays,
+        });
+        self.known.insert(namespace, Read { init, first, last });
+        Some(())
     }
 }
 
@@ -122,15 +185,8 @@ fn oldest_by_namespace(proc_root: &Path, host_ns: u64) -> HashMap<u64, ProcessKe
         let Some(namespace) = namespace.filter(|&ns| ns != host_ns) else {
             continue;
         };
-        let Some(stat) = fs::read(entry.path().join("stat"))
-            .ok()
-            .and_then(|line| stat(&line))
-        else {
+        let Some(key) = key_of(&entry.path(), pid) else {
             continue;
-        };
-        let key = ProcessKey {
-            pid,
-            start_ticks: stat.start_ticks,
         };
         let slot = oldest.entry(namespace).or_insert(key);
         if key.age() < slot.age() {
@@ -138,6 +194,14 @@ fn oldest_by_namespace(proc_root: &Path, host_ns: u64) -> HashMap<u64, ProcessKe
         }
     }
     oldest
+}
+
+fn key_of(home: &Path, pid: i32) -> Option<ProcessKey> {
+    let line = fs::read(home.join("stat")).ok()?;
+    Some(ProcessKey {
+        pid,
+        start_ticks: stat(&line)?.start_ticks,
+    })
 }
 
 /// Which root filesystem a process has as its root; the pidfd confirms whose answer
@@ -149,20 +213,36 @@ pub fn root_of(pid: i32, pidfd: &OwnedFd) -> Option<RootKey> {
     pidfd::exists(pidfd.as_fd()).then_some(key)
 }
 
-fn read_init(proc_root: &Path, namespace: u64, key: ProcessKey) -> Option<Init> {
+/// Which root filesystem a process has as its root now, found again by its key.
+#[must_use]
+pub fn root_now(key: ProcessKey) -> Option<RootKey> {
+    let table = read_of(&pinned(key).ok()?, "mountinfo", MAX_ROOT_TABLE).ok()?;
+    Some(root(&table)?.key)
+}
+
+fn read_init(
+    proc_root: &Path,
+    namespace: u64,
+    key: ProcessKey,
+    hosts: &HashSet<(u32, u32)>,
+) -> Option<(Init, Vec<RootMount>)> {
     let home = proc_root.join(key.pid.to_string());
     let table = read_table(&home.join("mountinfo"))
-        .or_else(|error| read_table(&living(&home).ok_or(error)?.join("mountinfo")));
-    let root = root(&table.ok()?)?;
+        .or_else(|error| read_table(&living(&home).ok_or(error)?.join("mountinfo")))
+        .ok()?;
+    let root = root(&table)?;
     let text = |name: &str| fs::read(home.join(name)).unwrap_or_default();
     let contained = status(&text("status")).ns_pids.len() > 1
         || member(&text("cgroup")).is_some_and(|member| member.id.is_some());
-    Some(Init {
+    let users = |home: &Path| fs::read_link(home.join("ns/user")).ok();
+    let init = Init {
         key,
         mount_ns: namespace,
         root,
         contained,
-    })
+        own_users: users(&home) != users(&proc_root.join("self")),
+    };
+    Some((init, inner(&table, hosts)))
 }
 
 #[cfg(test)]

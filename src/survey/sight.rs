@@ -13,13 +13,16 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use crate::model::{Container, RootfsId};
-use crate::parse::fstype::is_trusted;
 use crate::reach::{ProcessKey, Reach, pinned, read_table};
+use crate::survey::guard::Guard;
 use crate::survey::known::{Known, host_mount, sighting, take_init};
+use crate::survey::layers::Layers;
 use crate::survey::mounts::{RootKey, RootMount, overlays, root};
 use crate::survey::processes::{Init, Inits};
 use crate::survey::runtime::{Owner, Readers};
 use crate::survey::spots::{Spot, upper_spots};
+
+pub use crate::survey::known::table;
 
 /// A root filesystem to watch, or one to watch anew.
 #[derive(Debug)]
@@ -43,6 +46,8 @@ pub struct Sighting {
     pub table: Option<Table>,
     /// What could not be looked at, in words.
     pub trouble: Vec<String>,
+    /// It is an overlay whose layers all answer: the programs in it may be opened.
+    pub layers_answer: bool,
 }
 
 /// The mount table of a container's namespace, held open, and the process that
@@ -73,11 +78,12 @@ pub enum News {
 /// Reads the host and keeps the book.
 #[derive(Debug)]
 pub struct Survey {
-    readers: Readers,
-    inits: Inits,
-    host_ns: u64,
-    host_root: RootKey,
-    known: Vec<Known>,
+    pub(super) readers: Readers,
+    pub(super) inits: Inits,
+    pub(super) host_ns: u64,
+    pub(super) host_root: RootKey,
+    pub(super) known: Vec<Known>,
+    pub(super) guard: Guard,
     next: u64,
 }
 
@@ -96,6 +102,7 @@ impl Survey {
             host_ns,
             host_root: root(&table).map_or(nowhere, |root| root.key),
             known: Vec::new(),
+            guard: Guard::new(),
             next: 1,
         }
     }
@@ -111,7 +118,7 @@ impl Survey {
                         "{unreadable} lines of the mount table were not understood"
                     )));
                 }
-                self.host_mounts(found, tell);
+                self.host_mounts(found, &mut Layers::new(&table), tell);
             }
             Err(error) => tell(News::Blind(format!("/proc/self/mountinfo: {error}"))),
         }
@@ -121,8 +128,13 @@ impl Survey {
 
     /// Looks again at the directories on the way to one container's file.
     pub fn again(&mut self, id: RootfsId, tell: &mut dyn FnMut(News)) {
-        if let Some(known) = self.known.iter().find(|known| known.id == id) {
-            sighting(known, tell);
+        let Some(known) = self.known.iter().find(|known| known.id == id) else {
+            return;
+        };
+        sighting(known, tell);
+        // What made its table move may be a container in the container.
+        if let Some(namespace) = known.mount_ns {
+            self.table(namespace, tell);
         }
     }
 
@@ -141,15 +153,25 @@ impl Survey {
             .any(|known| known.reach.init.is_none() || known.container.id.is_none())
     }
 
-    fn host_mounts(&mut self, found: Vec<RootMount>, tell: &mut dyn FnMut(News)) {
+    fn host_mounts(
+        &mut self,
+        found: Vec<RootMount>,
+        layers: &mut Layers<'_>,
+        tell: &mut dyn FnMut(News),
+    ) {
+        self.inits.hosts = found.iter().map(|overlay| overlay.key.device).collect();
         let mut by_root: HashMap<RootKey, RootMount> = HashMap::new();
         for overlay in found {
             // The first mount of a superblock is the runtime's; later ones are binds.
             by_root.entry(overlay.key.clone()).or_insert(overlay);
         }
+        let ended = self.guard.ended();
+        for known in self.known.iter_mut().filter(|one| ended.contains(&one.id)) {
+            (known.reach.host, known.guarded) = (None, false);
+        }
         self.drop_gone(&by_root, tell);
         for overlay in by_root.into_values() {
-            self.host_mount(overlay, tell);
+            self.host_mount(overlay, layers, tell);
         }
     }
 
@@ -157,7 +179,10 @@ impl Survey {
     fn drop_gone(&mut self, mounted: &HashMap<RootKey, RootMount>, tell: &mut dyn FnMut(News)) {
         self.known.retain_mut(|known| {
             let now = mounted.get(&known.root).and_then(host_mount);
-            if now.is_some() && now == known.reach.host {
+            let within = known.reach.host.as_ref().and_then(|mount| mount.within);
+            let same = now.is_some() && now == known.reach.host;
+            // What is mounted in another namespace is that namespace's to tell.
+            if same || within.is_some_and(|key| pinned(key).is_ok()) {
                 return true;
             }
             known.reach.host = None;
@@ -166,6 +191,7 @@ impl Survey {
                 .init
                 .is_some_and(|init| pinned(init.key).is_ok());
             if !lives {
+                self.guard.forget(known.id);
                 tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
             }
             lives
@@ -175,12 +201,18 @@ impl Survey {
         }
     }
 
-    fn host_mount(&mut self, overlay: RootMount, tell: &mut dyn FnMut(News)) {
-        if let Some(index) = self
-            .known
-            .iter()
-            .position(|known| known.root == overlay.key)
-        {
+    fn host_mount(
+        &mut self,
+        overlay: RootMount,
+        layers: &mut Layers<'_>,
+        tell: &mut dyn FnMut(News),
+    ) {
+        let same = |known: &Known| known.root == overlay.key;
+        let elsewhere = |known: &Known| same(known) && known.reach.host_path().is_none();
+        if self.known.iter().any(elsewhere) {
+            self.drop_stale(&overlay.key, tell);
+        }
+        if let Some(index) = self.known.iter().position(same) {
             return self.seen_again(index, &overlay, tell);
         }
         let owner = self.readers.owner(&overlay.mountpoint);
@@ -193,19 +225,19 @@ impl Survey {
                 ..Container::default()
             },
         };
-        let known = Known {
+        let mut known = Known {
             id: self.fresh(),
+            layers_answer: layers.answer(&overlay),
             root: overlay.key.clone(),
             closed: None,
-            reach: Reach {
-                host: host_mount(&overlay),
-                init: None,
-            },
+            reach: Reach::by_host(host_mount(&overlay)),
             mount_ns: None,
             upper: overlay.upper,
             container,
             untold,
+            guarded: false,
         };
+        known.guard(&mut self.guard);
         if !untold {
             sighting(&known, tell);
         }
@@ -217,15 +249,17 @@ impl Survey {
         let Some(known) = self.known.get_mut(index) else {
             return;
         };
-        if known.reach.host.is_none() {
-            known.reach.host = host_mount(overlay);
-        }
-        let told_apart = known
+        if known
             .reach
             .host
             .as_ref()
-            .is_some_and(|mount| mount.unique.is_some());
-        let mut changed = !told_apart;
+            .is_none_or(|mount| mount.within.is_some())
+        {
+            known.reach.host = host_mount(overlay);
+        }
+        // Guarded before it is walked: what replaces it meanwhile is told.
+        let mut changed = !known.is_told_apart();
+        known.guard(&mut self.guard);
         if known.container.id.is_none()
             && let Owner::Container(container) = self.readers.owner(&overlay.mountpoint)
             && *container != known.container
@@ -240,67 +274,54 @@ impl Survey {
 
     fn processes(&mut self, tell: &mut dyn FnMut(News)) {
         let inits = self.inits.scan("/proc".as_ref(), self.host_ns);
+        self.inner_mounts(tell);
+        self.drop_moved(&inits, tell);
         for known in &mut self.known {
             let init = inits.get(&known.root);
             if init.map(Init::way) == known.reach.init && known.container.id.is_some() {
                 continue;
             }
-            if take_init(known, init) || known.untold {
+            if take_init(known, init, &mut self.readers) || known.untold {
                 known.untold = false;
                 sighting(known, tell);
             }
         }
         self.drop_ended(tell);
         for (key, init) in inits {
-            let is_new = !self.known.iter().any(|known| known.root == key);
-            // A service with private mounts has the host's root, or a part of it.
-            if is_new && (init.root.is_overlay() || (init.contained && key != self.host_root)) {
-                self.hidden(init, tell);
+            if !self.known.iter().any(|known| known.root == key) {
+                self.hidden(&init, tell);
             }
         }
     }
 
+    /// Forgets what another process stands for now, unless it is the same that it was.
+    fn drop_moved(&mut self, inits: &HashMap<RootKey, Init>, tell: &mut dyn FnMut(News)) {
+        let moved = |known: &&Known| inits.get(&known.root).map(Init::way) != known.reach.init;
+        let moved: Vec<RootKey> = self
+            .known
+            .iter()
+            .filter(moved)
+            .filter(|known| known.reach.host_path().is_none())
+            .map(|known| known.root.clone())
+            .collect();
+        for key in moved {
+            self.drop_stale(&key, tell);
+        }
+    }
+
     /// Forgets what the host does not mount and whose last process ended.
-    fn drop_ended(&mut self, tell: &mut dyn FnMut(News)) {
+    pub(super) fn drop_ended(&mut self, tell: &mut dyn FnMut(News)) {
         self.known.retain(|known| {
             let there = known.reach.host.is_some() || known.reach.init.is_some();
             if !there {
+                self.guard.forget(known.id);
                 tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
             }
             there
         });
     }
 
-    /// A root filesystem that the host's mount table does not show, or not as one.
-    fn hidden(&mut self, init: Init, tell: &mut dyn FnMut(News)) {
-        let closed = (!is_trusted(&init.root.fstype)).then(|| {
-            let fstype = String::from_utf8_lossy(&init.root.fstype);
-            format!(
-                "the root filesystem is {fstype}: its server may not answer, so it is not asked"
-            )
-        });
-        let mut known = Known {
-            id: self.fresh(),
-            root: init.root.key.clone(),
-            closed,
-            reach: Reach {
-                host: None,
-                init: None,
-            },
-            mount_ns: None,
-            upper: init.root.upper.clone(),
-            container: Container {
-                missing: vec!["id"],
-                ..Container::default()
-            },
-            untold: false,
-        };
-        take_init(&mut known, Some(&init));
-        sighting(&known, tell);
-        self.known.push(known);
-    }
-
-    fn fresh(&mut self) -> RootfsId {
+    pub(super) fn fresh(&mut self) -> RootfsId {
         self.next += 1;
         RootfsId(self.next)
     }

@@ -119,6 +119,19 @@ impl Group {
         }
     }
 
+    /// A group of descriptors without pidfds, which takes `bytes` of events per read:
+    /// every event of a batch holds a file open until it was looked at.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn of_descriptors(bytes: usize) -> io::Result<Self> {
+        Ok(Self {
+            fd: Self::init(0)?,
+            buffer: vec![0; bytes],
+            pidfds: false,
+        })
+    }
+
     /// The default queue, never an unlimited one: a container could fill kernel
     /// memory through it. Unlimited marks: the limit holds for root, too.
     fn init(report: u32) -> io::Result<OwnedFd> {
@@ -162,6 +175,15 @@ impl Group {
             libc::AT_FDCWD,
             path.as_str(),
         )
+    }
+
+    /// Marks the whole filesystem that a directory held open lies on (Linux 4.20).
+    ///
+    /// # Errors
+    /// The errno of fanotify_mark(2): `EINVAL` where the kernel does not know the event.
+    pub fn mark_filesystem(&self, dir: BorrowedFd<'_>, mask: u64) -> io::Result<()> {
+        let flags = fan::FAN_MARK_ADD | fan::FAN_MARK_FILESYSTEM;
+        fan::fanotify_mark(self.fd.as_raw_fd(), flags, mask, dir.as_raw_fd(), ".")
     }
 
     /// Takes bits off a directory's mark; the mark goes with its last bit.

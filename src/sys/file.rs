@@ -177,3 +177,20 @@ fn xattr(fd: BorrowedFd<'_>, name: &CStr) -> Option<Vec<u8>> {
         Err(_) => None,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_list_of_watches_names_the_device_that_stat_does() {
+        for file in [
+            tempfile::tempfile().unwrap(),
+            fs::File::open("/proc/self/stat").unwrap(),
+        ] {
+            let stat = nix::sys::stat::fstat(&file).unwrap();
+            assert_eq!(superblock(file.as_fd()).unwrap(), stat.st_dev);
+        }
+    }
+}

@@ -6,12 +6,15 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// Largest handle the kernel makes (`MAX_HANDLE_SZ`).
 const MAX_HANDLE: usize = 128;
 /// Fixed part of `struct file_handle`: length and type.
 const FIXED: usize = 8;
+
+/// Handle type of kernfs: the inode number is the handle (`FILEID_KERNFS`).
+const KERNFS: i32 = 0xfe;
 
 /// fsid (8 bytes), handle length, handle type, handle: as in an event record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -97,4 +100,41 @@ fn encode(dir: BorrowedFd<'_>, flags: i32) -> io::Result<Vec<u8>> {
         .map_or(0, |bytes| u32::from_ne_bytes(*bytes));
     buffer.truncate(FIXED + usize::try_from(written).unwrap_or(MAX_HANDLE));
     Ok(buffer)
+}
+
+/// A handle of kernfs, as open_by_handle_at(2) takes it.
+#[repr(C)]
+#[allow(dead_code, reason = "the kernel reads it")]
+struct KernfsHandle {
+    bytes: u32,
+    kind: i32,
+    id: u64,
+}
+
+/// Opens, with `O_PATH`, the object of a kernfs (cgroup2, sysfs) that has that id.
+/// `mount` is any object of it, not opened with `O_PATH`.
+///
+/// # Errors
+/// `ESTALE` when it is gone, `EPERM` without `CAP_DAC_READ_SEARCH`.
+pub fn open_kernfs(mount: BorrowedFd<'_>, id: u64) -> io::Result<OwnedFd> {
+    let mut handle = KernfsHandle {
+        bytes: 8,
+        kind: KERNFS,
+        id,
+    };
+    // SAFETY: the handle is live, laid out as the call wants it, and as long as it says.
+    let raw = unsafe {
+        libc::syscall(
+            libc::SYS_open_by_handle_at,
+            mount.as_raw_fd(),
+            &raw mut handle,
+            libc::O_PATH | libc::O_CLOEXEC,
+        )
+    };
+    let raw = i32::try_from(raw).unwrap_or(-1);
+    if raw < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel just made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }

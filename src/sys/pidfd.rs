@@ -37,3 +37,35 @@ pub fn exists(pidfd: BorrowedFd<'_>) -> bool {
     };
     done == 0 || io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
 }
+
+/// `PIDFD_GET_INFO`, with the size of the struct's first version
+/// (`include/uapi/linux/pidfd.h`).
+const GET_INFO: libc::c_ulong = 0xc040_ff0b;
+/// `PIDFD_INFO_CGROUPID` and `PIDFD_INFO_EXIT`.
+const CGROUP: u64 = 1 << 2;
+const EXIT: u64 = 1 << 3;
+
+/// `struct pidfd_info`, first version.
+#[repr(C)]
+#[allow(dead_code, reason = "the kernel fills it")]
+struct Info {
+    mask: u64,
+    cgroup: u64,
+    /// Ids of process and parent, credentials, exit status: `/proc` tells them better.
+    rest: [u32; 12],
+}
+
+/// Id of the cgroup (v2) that a process is in, or was in when it ended: of a reaped
+/// one, too (Linux 6.15). `None` where the kernel does not tell.
+#[must_use]
+pub fn cgroup(pidfd: BorrowedFd<'_>) -> Option<u64> {
+    let mut info = Info {
+        mask: CGROUP | EXIT,
+        cgroup: 0,
+        rest: [0; 12],
+    };
+    // SAFETY: the request carries the size of the struct, which is live and writable;
+    // a kernel that knows a longer one fills no more than that size.
+    let done = unsafe { libc::ioctl(pidfd.as_raw_fd(), GET_INFO, &raw mut info) };
+    (done == 0 && info.mask & CGROUP != 0).then_some(info.cgroup)
+}

@@ -11,6 +11,16 @@ use crate::watch::run::Watch;
 use crate::watch::watched::Watched;
 
 impl Watch {
+    /// Something else changed in the `etc` of these.
+    pub(super) fn aside(&mut self, ids: &[RootfsId]) {
+        let now = Instant::now();
+        for id in ids {
+            if let Some(watched) = self.watched.get_mut(id) {
+                watched.aside = Some(now);
+            }
+        }
+    }
+
     /// What happened and who did it lie in different queues on the lower rungs: all are
     /// read before an act is over.
     pub(super) fn read_the_rest(&mut self, now: Instant) {
@@ -19,9 +29,14 @@ impl Watch {
             watched.is_some_and(|watched| watched.is_over(now))
         };
         if self.marks.is_split() && self.acting.iter().any(is_over) {
-            for lane in self.marks.in_order() {
-                self.events(lane as u64);
-            }
+            self.read_all();
+        }
+    }
+
+    /// Reads every lane: what events tell comes before what a look without one finds.
+    pub(super) fn read_all(&mut self) {
+        for lane in self.marks.in_order() {
+            self.events(lane as u64);
         }
     }
 
@@ -32,7 +47,7 @@ impl Watch {
             let Some(watched) = self.watched.get_mut(&id) else {
                 continue;
             };
-            let acted = watched.release(&self.boot, now, self.options.settle);
+            let acted = watched.release((&self.boot, &mut self.trail), now, self.options.settle);
             if watched.deadline().is_some() {
                 self.acting.push(id);
             }
@@ -95,7 +110,9 @@ impl Watch {
         let Some(watched) = self.watched.get_mut(&id) else {
             return;
         };
-        while let Some(acted) = watched.release(&self.boot, far(), self.options.settle) {
+        while let Some(acted) =
+            watched.release((&self.boot, &mut self.trail), far(), self.options.settle)
+        {
             watched.owe(acted);
         }
         if let Some(acted) = watched.owed.take() {
@@ -120,9 +137,7 @@ impl Watch {
     /// Hands on everything that is pending, since the end was asked for.
     pub(super) fn finish(&mut self) {
         self.service.stopping();
-        for lane in self.marks.in_order() {
-            self.events(lane as u64);
-        }
+        self.read_all();
         // An act and, behind it, what was folded.
         self.release(None);
         self.release(None);

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, bounded};
 
 use crate::survey::runtime::Readers;
 use crate::survey::sight::Survey;
 use crate::sys::epoll::Wake;
 use crate::watch::deliver::{Deliverer, Delivery, Outlet};
+use crate::watch::enricher::{self, Enrich};
 use crate::watch::examiner::Examiner;
 use crate::watch::jobs::Subject;
 use crate::watch::queue::{Desk, Jobs};
@@ -35,6 +36,7 @@ pub struct Seat {
     store: Option<Arc<Store>>,
     survey: Asker,
     desk: Desk,
+    enrich: Enrich,
 }
 
 /// An examiner at work.
@@ -59,7 +61,8 @@ impl Seat {
             self.host_ns,
             self.store.clone(),
             self.survey.clone(),
-        );
+        )
+        .enriched(self.enrich.clone());
         let progress = Progress::of("examine");
         let (desk, own) = (self.desk.clone(), Arc::clone(&progress));
         let thread = thread::Builder::new()
@@ -86,6 +89,8 @@ pub struct Crew {
     pub dropped: Arc<AtomicU64>,
     /// An eye on them all.
     pub vigil: Vigil,
+    /// Alerts that were not looked into further.
+    pub left_out: Arc<AtomicU64>,
 }
 
 impl Crew {
@@ -107,6 +112,8 @@ impl Crew {
         let surveyor = Surveyor::start(survey, Arc::clone(bell))?;
         let dropped = Arc::new(AtomicU64::new(0));
         let (jobs, desk) = Jobs::new(JOBS);
+        let enrich = enricher(&deliverer.queue)?;
+        let left_out = Arc::clone(&enrich.left_out);
         let seat = Seat {
             records: deliverer.queue.clone(),
             dropped: Arc::clone(&dropped),
@@ -115,6 +122,7 @@ impl Crew {
             store,
             survey: surveyor.asker(),
             desk,
+            enrich,
         };
         let examiner = seat.hire(Vec::new())?;
         let all = [&surveyor.progress, &examiner.progress, &deliverer.progress];
@@ -126,6 +134,22 @@ impl Crew {
             seat,
             jobs,
             dropped,
+            left_out,
         })
     }
+}
+
+/// Has alerts looked into by a thread of its own once they are told.
+fn enricher(records: &Sender<Delivery>) -> io::Result<Enrich> {
+    let (alerts, wanted) = bounded(enricher::ROOM);
+    let left_out = Arc::new(AtomicU64::new(0));
+    let enrich = Enrich {
+        alerts,
+        left_out: Arc::clone(&left_out),
+    };
+    let records = records.clone();
+    thread::Builder::new()
+        .name("enrich".to_owned())
+        .spawn(move || enricher::work(&wanted, &records, &left_out))?;
+    Ok(enrich)
 }

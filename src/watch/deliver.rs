@@ -5,11 +5,11 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::model::{Change, Gap, Record};
+use crate::model::{Change, Gap, Record, Told};
 use crate::sys::epoll::Wake;
 use crate::sys::limits;
 use crate::watch::run::Options;
@@ -23,6 +23,8 @@ use crate::watch::vigil::Progress;
 const ROOM: usize = 4096;
 /// How long a state may wait for a moment in which no record does.
 const OVERDUE: Duration = Duration::from_millis(100);
+/// After containers went: what the other threads still free of theirs is free by then.
+const CALM: Duration = Duration::from_secs(1);
 
 /// What is to be delivered.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub enum Delivery {
     Forget(Key),
     /// The state of the watcher, for the status file.
     Status(Box<Status>),
+    /// The same, for the sinks: a sign of life.
+    Heartbeat(Box<Status>),
     /// The first survey is marked; that many root filesystems are watched.
     Ready(usize),
     /// `SIGHUP`: read the configuration again.
@@ -68,6 +72,11 @@ pub trait Outlet: Send {
 
     /// The state of the watcher changed.
     fn status(&mut self, _status: &Status) {}
+
+    /// What was told since the start.
+    fn told(&self) -> Told {
+        Told::default()
+    }
 
     /// The first survey is marked.
     fn ready(&mut self, _watched: usize) {}
@@ -105,6 +114,7 @@ impl Deliverer {
             outlet,
             containers: 0,
             progress: Arc::clone(&progress),
+            give_back: None,
             book: states.store.map(|store| Book::new(store, Instant::now())),
         };
         let trouble = states.trouble;
@@ -140,6 +150,8 @@ struct Work {
     outlet: Box<dyn Outlet>,
     /// Containers in the last status.
     containers: usize,
+    /// When freed memory goes back to the kernel.
+    give_back: Option<Instant>,
     book: Option<Book>,
     progress: Arc<Progress>,
 }
@@ -163,7 +175,7 @@ impl Work {
                 }
             }
             self.progress.rests();
-            let next = match self.book.as_ref().map(Book::due) {
+            let next = match self.due() {
                 Some(due) => deliveries.recv_deadline(due),
                 None => deliveries
                     .recv()
@@ -183,6 +195,12 @@ impl Work {
         }
     }
 
+    /// When something is to be done though nothing is delivered.
+    fn due(&self) -> Option<Instant> {
+        let book = self.book.as_ref().map(Book::due);
+        book.into_iter().chain(self.give_back).min()
+    }
+
     fn deliver(&mut self, delivery: Delivery) -> Option<Word> {
         match delivery {
             Delivery::Record(record) => return self.record(&record),
@@ -192,11 +210,18 @@ impl Work {
                     book.forget(&key, Instant::now());
                 }
             }
-            Delivery::Status(status) => {
+            Delivery::Heartbeat(mut status) => {
+                status.counters.tell(self.outlet.told());
+                return self.record(&Record::Heartbeat(Box::new(
+                    status.heartbeat(SystemTime::now()),
+                )));
+            }
+            Delivery::Status(mut status) => {
+                status.counters.tell(self.outlet.told());
                 let containers = status.containers.len();
                 self.outlet.status(&status);
                 if containers < std::mem::replace(&mut self.containers, containers) {
-                    limits::give_back();
+                    self.give_back = Some(Instant::now() + CALM);
                 }
             }
             Delivery::Ready(watched) => self.outlet.ready(watched),
@@ -241,8 +266,12 @@ impl Work {
     /// Stores what is due when no record waits, or when it is overdue; tells what
     /// went wrong with it. Until then the note on disk speaks for the state.
     fn tend(&mut self, idle: bool) -> Option<Word> {
-        let book = self.book.as_mut()?;
         let now = Instant::now();
+        if self.give_back.is_some_and(|due| due <= now) {
+            self.give_back = None;
+            limits::give_back();
+        }
+        let book = self.book.as_mut()?;
         let grace = if idle { Duration::ZERO } else { OVERDUE };
         if book.due() + grace <= now {
             book.tick(now);
@@ -255,7 +284,7 @@ impl Work {
 fn changes(records: &[Record]) -> Vec<Change> {
     let change = |record: &Record| match record {
         Record::Finding(finding) => Some(finding.change),
-        Record::Gap(_) => None,
+        Record::Gap(_) | Record::Enrichment(_) | Record::Heartbeat(_) => None,
     };
     records.iter().filter_map(change).collect()
 }

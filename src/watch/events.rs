@@ -51,6 +51,7 @@ impl Watch {
         if let (Some(crowd), None) = (reading.crowd, owner) {
             self.renew(crowd);
         }
+        self.aside(&reading.aside);
         let mut triggers = reading.triggers;
         // Stable: the order within a container stays.
         triggers.sort_by_cached_key(|trigger| self.is_over_budget(trigger.rootfs));
@@ -87,7 +88,12 @@ impl Watch {
             }
         }
         let who = (trigger.pid, trigger.pidfd);
-        let earlier = watched.trigger(&self.boot, who, trigger.mask, self.options.settle);
+        let earlier = watched.trigger(
+            (&self.boot, &mut self.trail),
+            who,
+            trigger.mask,
+            self.options.settle,
+        );
         self.acts(id);
         if let Some(earlier) = earlier {
             self.hand_on(id, earlier);

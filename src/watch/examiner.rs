@@ -12,10 +12,13 @@
 
 mod finding;
 mod known;
+mod place;
 mod telling;
 
+pub use place::key;
+
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
@@ -27,7 +30,7 @@ use crate::model::{Detection, FileKind, FileView, Record, RootfsId};
 use crate::sys::fanotify::mask;
 use crate::sys::limits::slim;
 use crate::watch::deliver::Delivery;
-use crate::watch::examiner::finding::records;
+use crate::watch::enricher::Enrich;
 use crate::watch::examiner::known::{Known, Memory};
 use crate::watch::jobs::{Acted, Job, Subject};
 use crate::watch::outpost::Outposts;
@@ -41,14 +44,22 @@ const HOLD: Duration = Duration::from_millis(100);
 /// How long a first look waits for the container's init: it names a container that
 /// no file names, and shows what a container that was here before mounts over the file.
 const HOLD_FOR_INIT: Duration = Duration::from_secs(2);
-/// How long a hold may outlast its time while jobs are waiting.
-const BEHIND: Duration = Duration::from_secs(1);
-/// Bits of an act that only writes.
-const WRITING: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE;
+/// How long a hold may outlast its time while jobs are waiting: what explains it may be
+/// among them, and what it tells was found late anyway.
+const BEHIND: Duration = Duration::from_secs(5);
+/// Bits of an act that writes, or removes and makes anew.
+const WRITING: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE | mask::DELETE;
 
 /// Bits of an act that can have changed what the file holds.
 const CHANGING: u64 =
     mask::CREATE | mask::MODIFY | mask::DELETE | mask::MOVED_FROM | mask::MOVED_TO;
+
+/// The bits tell that the file went, and not that it came.
+fn removes(seen: u64) -> bool {
+    let came = seen & (mask::CREATE | mask::MOVED_TO) != 0;
+    seen & (mask::DELETE | mask::MOVED_FROM) != 0 && !came
+}
+
 /// A finding that waits for its explanation.
 #[derive(Debug)]
 struct Held {
@@ -73,6 +84,10 @@ pub struct Examiner {
     outposts: Outposts,
     /// Files that a lease keeps closed, and when they are looked at again.
     later: HashMap<RootfsId, (Instant, Arc<Subject>)>,
+    /// Containers of which no names are known yet.
+    unnamed: VecDeque<RootfsId>,
+    /// Later facts about alerts are asked for here.
+    enrich: Option<Enrich>,
     /// The last delivery found no room.
     stuck: Cell<bool>,
 }
@@ -100,7 +115,18 @@ impl Examiner {
             memory: Memory::new(store),
             outposts: Outposts::default(),
             later: HashMap::new(),
+            unnamed: VecDeque::new(),
+            enrich: None,
             stuck: Cell::default(),
+        }
+    }
+
+    /// Has alerts looked into further once they are told.
+    #[must_use]
+    pub fn enriched(self, enrich: Enrich) -> Self {
+        Self {
+            enrich: Some(enrich),
+            ..self
         }
     }
 
@@ -115,11 +141,15 @@ impl Examiner {
             progress.rests();
             let held = self.held.values().map(|held| held.until);
             let later = self.later.values().map(|(due, _)| *due);
-            let next = jobs.next(held.chain(later).min());
+            let due = match self.unnamed.is_empty() {
+                true => held.chain(later).min(),
+                false => Some(Instant::now()),
+            };
+            let next = jobs.next(due);
             progress.works(next.as_ref().ok().map(Job::about));
             match next {
                 Ok(job) => self.job(job),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.learn_ahead(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             // An explanation that waits in the queue is as good as here.
@@ -136,7 +166,10 @@ impl Examiner {
     fn job(&mut self, job: Job) {
         match job {
             Job::First(subject, at, _) => self.first(subject, at),
-            Job::Look(subject, acted, _) => self.acted(subject, *acted),
+            Job::Look(subject, acted, _) => {
+                self.meet(&subject);
+                self.acted(subject, *acted);
+            }
             Job::Forget(id) => self.part(id),
         }
     }
@@ -157,15 +190,10 @@ impl Examiner {
     fn release_one(&mut self, id: RootfsId) {
         match self.held.remove(&id) {
             // What changed since then has an event of its own.
-            Some(Held {
-                subject,
-                acted,
-                seen,
-                ..
-            }) if acted.mask == 0 => {
-                self.judge(&subject, acted, seen);
+            Some(held) if held.acted.mask == 0 => {
+                self.judge(&held.subject, held.acted, held.seen);
             }
-            Some(Held { subject, acted, .. }) => self.examine(&subject, acted),
+            Some(held) => self.examine(&held.subject, held.acted),
             None => {}
         }
     }
@@ -191,6 +219,7 @@ impl Examiner {
         }
         let (known, trouble) = self.memory.recall(&subject);
         self.known.insert(subject.id, known);
+        self.meet(&subject);
         if let Some(gap) = trouble {
             self.send(Delivery::Record(Record::Gap(Box::new(gap))), 1);
         }
@@ -211,20 +240,13 @@ impl Examiner {
                 self.held.insert(held.subject.id, held);
                 return;
             }
-            // What changed while nobody looked is not laid to a later chmod.
-            let can_explain = acted.mask & CHANGING != 0 || !self.is_earlier(subject.id);
-            let explains = match held.acted.mask {
-                0 => can_explain,
-                // Where the kernel does not say who began it, whoever goes on with it did.
-                _ => {
-                    let (begun, goes_on) = (held.acted.pid(), acted.pid());
-                    begun == goes_on || begun.is_none() || goes_on.is_none()
-                }
-            };
-            if explains {
+            if self.explains(&held, &acted) {
                 // However often an act goes on: the first hold ends when it ends.
                 until = (held.acted.mask != 0).then_some(held.until);
                 acted.join(held.acted);
+            } else if removes(held.acted.mask) {
+                // What is there by now is another's.
+                self.judge(&held.subject, held.acted, None);
             } else {
                 self.examine(&held.subject, held.acted);
             }
@@ -234,11 +256,23 @@ impl Examiner {
             return self.tell_unseen(&subject, acted);
         };
         let may_wait = until.is_none_or(|until| until > Instant::now());
-        if may_wait && self.may_go_on(subject.id, acted.mask, now.as_ref()) {
+        if may_wait && self.may_go_on(subject.id, &acted, now.as_ref()) {
             self.hold(subject, acted, now, until);
         } else {
             self.judge(&subject, acted, now);
         }
+    }
+
+    /// An act explains what is held: the act that it is part of, or a difference that
+    /// was seen before it.
+    fn explains(&self, held: &Held, acted: &Acted) -> bool {
+        if held.acted.mask == 0 {
+            // What changed while nobody looked is not laid to a later chmod.
+            return acted.mask & CHANGING != 0 || !self.is_earlier(held.subject.id);
+        }
+        // Where the kernel does not say who began it, whoever goes on with it did.
+        let (begun, goes_on) = (held.acted.pid(), acted.pid());
+        begun == goes_on || begun.is_none() || goes_on.is_none()
     }
 
     /// What is known is what an earlier run knew.
@@ -259,17 +293,22 @@ impl Examiner {
     }
 
     /// More of the act may be on its way: a look without an event found a
-    /// difference, or a file is created or cut to nothing and not closed yet.
-    fn may_go_on(&self, id: RootfsId, seen: u64, now: Option<&FileView>) -> bool {
+    /// difference, or a file is created or cut to nothing and not closed yet, or it was
+    /// removed and is there again, or who writes will be told at the close.
+    fn may_go_on(&self, id: RootfsId, acted: &Acted, now: Option<&FileView>) -> bool {
+        let seen = acted.mask;
         if seen == 0 {
             let past = self.known.get(&id).map(|known| &known.past);
             return past.is_some_and(|past| !verdicts(past, now, 0).is_empty());
+        }
+        if removes(seen) && now.is_some() {
+            return true;
         }
         let open = seen & (mask::CREATE | mask::MODIFY) != 0
             && seen & !(mask::CREATE | mask::MODIFY | mask::ATTRIB) == 0;
         open && now.is_some_and(|file| {
             let plain = file.kind == FileKind::Regular && file.links == 1 && file.target.is_none();
-            plain && (seen & mask::MODIFY == 0 || file.size == 0)
+            plain && (seen & mask::MODIFY == 0 || file.size == 0 || acted.pid().is_none())
         })
     }
 
@@ -304,7 +343,7 @@ impl Examiner {
     }
 
     /// What a look after an act means, against what was known before it.
-    fn judge(&mut self, subject: &Subject, acted: Acted, after: Option<FileView>) {
+    fn judge(&mut self, subject: &Subject, mut acted: Acted, after: Option<FileView>) {
         let known = self.known.entry(subject.id).or_default();
         // Equal to the last time stamp: this very act was looked at before its last
         // event was read.
@@ -327,11 +366,13 @@ impl Examiner {
             self.survey.ask(Ask::Again(subject.id));
         }
         let is_new = past.earlier || past.last == Last::Unseen;
+        if found.iter().any(|verdict| verdict.change.alert) {
+            self.name(subject, &mut acted);
+        }
         let views = (&past, after.as_ref());
-        let records = records(subject, acted, found, views, self.host_ns);
+        let records = self.records(subject, acted, found, views);
         if is_new || !records.is_empty() {
-            let count = records.len();
-            self.send(Delivery::Act { records, remember }, count);
+            self.tell(subject, records, remember);
         }
     }
 }

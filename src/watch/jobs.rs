@@ -26,6 +26,8 @@ pub struct Subject {
     pub upper: Option<PathBuf>,
     /// How it is watched.
     pub coverage: Coverage,
+    /// `on`, or why no trail is kept of the programs executed in it.
+    pub trail: String,
 }
 
 /// An act that is over: look what it did.

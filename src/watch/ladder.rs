@@ -64,6 +64,16 @@ impl Tried {
         }
     }
 
+    /// A limit of the kernel was in the way, which may be higher by and by.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        let errno = |(_, error): &(Kind, io::Error)| error.raw_os_error();
+        let full = [Some(libc::ENOSPC), Some(libc::EMFILE), Some(libc::ENOMEM)];
+        self.refused
+            .iter()
+            .any(|refusal| full.contains(&errno(refusal)))
+    }
+
     /// A spot of that kind was there, marked or refused.
     #[must_use]
     pub fn has(&self, kind: Kind) -> bool {

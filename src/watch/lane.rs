@@ -77,6 +77,12 @@ impl Marked {
             .is_some_and(|first| of.all(|other| other == first))
     }
 
+    /// The root filesystem in whose `etc` another name than the one that matters changed.
+    fn aside(&self, name: &[u8]) -> Option<RootfsId> {
+        let is_beside = |watch: &&Watch| watch.kind == Kind::Etc && watch.name != name;
+        self.watches.iter().find(is_beside).map(|one| one.rootfs)
+    }
+
     /// Drops what earlier rounds watched for a root filesystem. The last watch becomes a
     /// ghost, since the kernel's mark stays. Number of ghosts of that root filesystem.
     fn prune(&mut self, rootfs: RootfsId, round: u64) -> usize {
@@ -151,6 +157,8 @@ pub struct Trigger {
 pub struct Reading {
     /// Events that concern a root filesystem, in order.
     pub triggers: Vec<Trigger>,
+    /// Root filesystems in whose `etc` something else changed.
+    pub aside: Vec<RootfsId>,
     /// Events read in all.
     pub events: usize,
     /// The queue overflowed: events were lost.

@@ -169,7 +169,7 @@ impl Marks {
     }
 
     /// What happened by inotify; who wrote by descriptors, where the object can be
-    /// written to or holds the file.
+    /// written to or holds the file. Each is worth having without the other.
     fn add_split(
         &mut self,
         spot: &Spot,
@@ -177,17 +177,30 @@ impl Marks {
         watch: Watch,
         waiter: &Waiter,
     ) -> io::Result<()> {
+        let who = if spot.kind == Kind::Root || !spot.leaf {
+            Ok(())
+        } else {
+            self.add_opened(spot, object, watch.clone(), waiter)
+        };
         let is_notify = |lane: &Lane| matches!(lane, Lane::Notify(_));
         let owner = self.owners.of(watch.rootfs);
         let index = self.lane(waiter, owner, is_notify, || {
             Ok(Lane::Notify(Notify::new()?))
         })?;
         if let Some(Lane::Notify(lane)) = self.lanes.get_mut(index) {
-            lane.add(spot, object, watch.clone())?;
+            lane.add(spot, object, watch)?;
         }
-        if spot.kind == Kind::Root || !spot.leaf {
-            return Ok(());
-        }
+        who
+    }
+
+    fn add_opened(
+        &mut self,
+        spot: &Spot,
+        object: (u64, u64),
+        watch: Watch,
+        waiter: &Waiter,
+    ) -> io::Result<()> {
+        let owner = self.owners.of(watch.rootfs);
         let alone = spot.kind != Kind::File && !is_overlay(&spot.fd);
         let index = match self.opened(owner, alone, object, waiter) {
             Err(error) if alone && error.raw_os_error() == Some(libc::EMFILE) => {

@@ -18,6 +18,7 @@ use crate::watch::ladder::{Tried, meaning};
 use crate::watch::queue::Pace;
 use crate::watch::run::Watch;
 use crate::watch::surveyor::Ask;
+use crate::watch::trail::trail_of;
 use crate::watch::watched::Watched;
 
 /// Changes of the state gather this long before the status is written.
@@ -30,6 +31,9 @@ impl Watch {
     /// Takes some of the news there is: events come first, and marking a thousand
     /// containers takes its time. The rest rings for the next turn.
     pub(super) fn news(&mut self) {
+        if !self.surveyor.news.is_empty() {
+            self.read_all();
+        }
         for _ in 0..NEWS {
             let Ok(news) = self.surveyor.news.try_recv() else {
                 return;
@@ -62,6 +66,7 @@ impl Watch {
         let subject = Arc::new(Subject {
             id,
             coverage: tried.coverage(&sighting.trouble),
+            trail: trail_of(&self.trail, &sighting),
             container: sighting.container,
             reach: sighting.reach,
             mount_ns: sighting.mount_ns,
@@ -81,6 +86,9 @@ impl Watch {
                 self.watched.insert(id, watched);
                 self.job(Job::First(subject, SystemTime::now(), ticket), pace);
             }
+        }
+        if let Some(watched) = self.watched.get_mut(&id) {
+            watched.short = tried.is_short();
         }
         self.watch_table(id, sighting.table);
         self.answered(id, way);
@@ -106,6 +114,13 @@ impl Watch {
             }
         }
         tried
+    }
+
+    /// Has what a limit kept from being marked tried once more: it may have been raised.
+    pub(super) fn mark_again(&self) {
+        for (&id, _) in self.watched.iter().filter(|(_, watched)| watched.short) {
+            self.surveyor.ask(Ask::Again(id));
+        }
     }
 
     /// Has a root filesystem marked anew, in lanes of its own.

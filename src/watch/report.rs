@@ -14,6 +14,7 @@ impl Watch {
     pub(super) fn report(&mut self, now: Instant) {
         self.service.turned(now);
         self.look_after_threads(now);
+        self.beat(now);
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             self.counters.records_dropped += dropped;
@@ -33,6 +34,23 @@ impl Watch {
         }
     }
 
+    /// Tells a sign of life on a turn that is made anyway: on the first, and then on
+    /// the first after each interval.
+    fn beat(&mut self, now: Instant) {
+        let due = self.ready && self.beat_due.is_some_and(|due| due <= now);
+        if let Some(every) = self.options.heartbeat.filter(|_| due) {
+            self.beat_due = Some(now + every);
+            self.deliver(Delivery::Heartbeat(Box::new(self.status(now))));
+        }
+    }
+
+    /// When to wake up for a sign of life: only where no sweep turns the loop in time.
+    pub(super) fn beat_alone(&self) -> Option<Instant> {
+        let every = self.options.heartbeat.filter(|_| self.ready)?;
+        let alone = self.options.sweep.is_none_or(|sweep| every < sweep);
+        self.beat_due.filter(|_| alone)
+    }
+
     fn status(&self, now: Instant) -> Status {
         let mut all: Vec<(&RootfsId, &Watched)> = self.watched.iter().collect();
         all.sort_by_key(|(id, _)| **id);
@@ -47,7 +65,10 @@ impl Watch {
             groups: self.marks.lanes(),
             marks: self.marks.len(),
             counters: Counters {
+                enrichments_left_out: self.left_out.load(Ordering::Relaxed),
                 state_failures: self.deliverer.state_failures(),
+                execs: self.trail.execs,
+                execs_lost: self.trail.lost,
                 ..self.counters
             },
             stuck: self.vigil.stuck(),
@@ -74,5 +95,6 @@ fn covered(watched: &Watched) -> Covered {
             .map(|path| path.to_string_lossy().into_owned()),
         rung: subject.coverage.rung.name().to_owned(),
         gaps: subject.coverage.gaps.clone(),
+        exec_trail: subject.trail.clone(),
     }
 }

@@ -30,11 +30,13 @@ use crate::watch::surveyor::{Ask, Surveyor};
 use crate::watch::vigil::Vigil;
 use crate::watch::watched::Watched;
 use crate::who::process::Boot;
+use crate::who::trail::Trail;
 
 const STOP: u64 = 0;
 const RELOAD: u64 = 1;
 const MOUNTS: u64 = 2;
 const BELL: u64 = 3;
+const TRAIL: u64 = 4;
 /// Tokens from here on are lanes of marks.
 pub(super) const LANES: u64 = 16;
 
@@ -54,8 +56,12 @@ pub struct Options {
     pub settle: Duration,
     /// How often everything is looked at; `None`: never.
     pub sweep: Option<Duration>,
+    /// How often a sign of life is told; `None`: never.
+    pub heartbeat: Option<Duration>,
     /// Run under `SCHED_FIFO` when allowed.
     pub realtime: bool,
+    /// Keep a trail of the programs that containers execute.
+    pub exec_trail: bool,
     /// The one rung to use; `None`: the best for each root filesystem.
     pub rung: Option<Rung>,
     /// Bytes of content kept.
@@ -81,15 +87,18 @@ pub struct Watch {
     pub(super) options: Options,
     pub(super) waiter: Waiter,
     pub(super) marks: Marks,
+    pub(super) trail: Trail,
     pub(super) watched: HashMap<RootfsId, Watched>,
     pub(super) surveyor: Surveyor,
     pub(super) deliverer: Deliverer,
     pub(super) counters: Counters,
     pub(super) dropped: Arc<AtomicU64>,
+    pub(super) left_out: Arc<AtomicU64>,
     pub(super) started: Instant,
     pub(super) pace: Pace,
     pub(super) ready: bool,
     pub(super) status_due: Option<Instant>,
+    pub(super) beat_due: Option<Instant>,
     /// The service manager; nobody, unless the verb says otherwise.
     pub service: Service,
     pub(super) jobs: Jobs,
@@ -129,6 +138,10 @@ impl Watch {
         waiter.add(&reload, Interest::Readable, RELOAD)?;
         waiter.add(&mounts, Interest::Priority, MOUNTS)?;
         waiter.add(&*bell, Interest::Readable, BELL)?;
+        let trail = Trail::new(options.exec_trail);
+        if let Some(queue) = trail.queue() {
+            waiter.add(queue, Interest::Readable, TRAIL)?;
+        }
         let Crew {
             surveyor,
             deliverer,
@@ -137,19 +150,23 @@ impl Watch {
             vigil,
             jobs,
             dropped,
+            left_out,
         } = Crew::start(&options, outlet, &boot, &bell)?;
         let now = Instant::now();
         Ok(Self {
             next_sweep: options.sweep.map(|sweep| now + sweep),
+            beat_due: options.heartbeat.map(|_| now),
             pace: Pace::new(options.realtime, now),
             options,
             waiter,
             marks,
+            trail,
             watched: HashMap::new(),
             surveyor,
             deliverer,
             counters: Counters::default(),
             dropped,
+            left_out,
             started: now,
             ready: false,
             status_due: None,
@@ -206,6 +223,10 @@ impl Watch {
                     _ => {}
                 }
             }
+            // File events come first, whatever containers execute.
+            if tokens.contains(&TRAIL) {
+                self.trail.read();
+            }
             self.news();
             if let Some(gone) = self.words() {
                 break gone;
@@ -232,6 +253,7 @@ impl Watch {
             // Not written before the first survey is over: waiting for it would spin.
             self.status_due.filter(|_| self.ready),
             self.service.due(),
+            self.beat_alone(),
             self.next_rested(),
             self.vigil.due(),
         ]
@@ -254,6 +276,7 @@ impl Watch {
             match word {
                 Word::Reloaded(options) => {
                     self.next_sweep = options.sweep.map(|sweep| Instant::now() + sweep);
+                    self.beat_due = options.heartbeat.map(|_| Instant::now());
                     self.options = options;
                 }
                 Word::ReaderGone(why) => return Some(Ended::ReaderGone(why)),
@@ -271,8 +294,10 @@ impl Watch {
         }
         if self.next_sweep.is_some_and(|due| due <= now) {
             self.next_sweep = self.options.sweep.map(|sweep| now + sweep);
-            self.surveyor.ask(Ask::Pass);
+            self.surveyor.ask(Ask::Sweep);
+            self.read_all();
             self.look_at_all(Detection::Sweep);
+            self.mark_again();
             self.status_due.get_or_insert(now);
         }
         self.report(now);

@@ -2,19 +2,22 @@
 //! loop, rings its bell.
 //!
 //! A container that was just mounted has no init yet, and its files may still be
-//! being written; a few more looks at growing intervals fill that in.
+//! being written; a few more looks at growing intervals fill that in. What the host's
+//! mount table does not show is waited for by the lookout, on the same thread.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 
 use crate::model::RootfsId;
 use crate::survey::sight::{News, Survey};
 use crate::sys::epoll::Wake;
+use crate::sys::sched;
+use crate::watch::lookout::{Call, Lookout};
 use crate::watch::vigil::Progress;
 
 /// Wake-ups come in bursts (a start mounts several times); this long they gather.
@@ -37,6 +40,8 @@ const ASKS: usize = 64;
 pub enum Ask {
     /// Read the host.
     Pass,
+    /// The same, and see whether all that is to be watched still is.
+    Sweep,
     /// Look again at the way to one container's file.
     Again(RootfsId),
 }
@@ -47,6 +52,8 @@ pub enum Ask {
 pub struct Asker {
     asks: Sender<Ask>,
     all: Arc<AtomicBool>,
+    /// Wakes the survey; nobody has none.
+    knock: Option<Arc<Wake>>,
 }
 
 impl Asker {
@@ -56,6 +63,7 @@ impl Asker {
         Self {
             asks: bounded(0).0,
             all: Arc::default(),
+            knock: None,
         }
     }
 
@@ -63,6 +71,9 @@ impl Asker {
     pub fn ask(&self, ask: Ask) {
         if let Err(TrySendError::Full(_)) = self.asks.try_send(ask) {
             self.all.store(true, Ordering::Relaxed);
+        }
+        if let Some(knock) = &self.knock {
+            knock.ring();
         }
     }
 }
@@ -86,15 +97,26 @@ impl Surveyor {
         let (ask, asks) = bounded(ASKS);
         let (tell, news) = bounded(NEWS);
         let all = Arc::new(AtomicBool::new(false));
+        let knock = Arc::new(Wake::new()?);
         let asker = Asker {
             asks: ask,
             all: Arc::clone(&all),
+            knock: Some(Arc::clone(&knock)),
         };
+        let lookout = Lookout::new(knock);
         let progress = Progress::of("survey");
         let own = Arc::clone(&progress);
         thread::Builder::new()
             .name("survey".to_owned())
-            .spawn(move || work(survey, (&asks, &all), (&tell, &bell), &own))?;
+            .spawn(move || {
+                let work = Work {
+                    survey,
+                    lookout,
+                    asks: &asks,
+                    all: &all,
+                };
+                work.run((&tell, &bell), &own);
+            })?;
         Ok(Self {
             asker,
             news,
@@ -114,59 +136,63 @@ impl Surveyor {
     }
 }
 
-/// The survey and its ends of the channels.
+/// The survey, its lookout and its ends of the channels.
 struct Work<'a> {
     survey: Survey,
+    lookout: Lookout,
     asks: &'a Receiver<Ask>,
     all: &'a AtomicBool,
 }
 
-fn work(
-    survey: Survey,
-    (asks, all): (&Receiver<Ask>, &AtomicBool),
-    (news, bell): (&Sender<News>, &Wake),
-    progress: &Progress,
-) {
-    let mut tell = |piece| {
-        progress.works(None);
-        if news.send(piece).is_ok() {
-            bell.ring();
-        }
-    };
-    let mut work = Work { survey, asks, all };
-    let mut again = AGAIN.iter();
-    let mut next = None;
-    loop {
-        progress.rests();
-        let first = match next {
-            Some(limit) => asks.recv_timeout(limit),
-            None => asks.recv().map_err(|_| RecvTimeoutError::Disconnected),
+impl Work<'_> {
+    fn run(mut self, (news, bell): (&Sender<News>, &Wake), progress: &Progress) {
+        // A container comes up meanwhile. What the thread does is bounded.
+        let _ = sched::favoured();
+        let mut tell = |piece| {
+            progress.works(None);
+            if news.send(piece).is_ok() {
+                bell.ring();
+            }
         };
-        progress.works(None);
-        let pass = match first {
-            Ok(ask) => work.answer(ask, &mut tell),
-            Err(RecvTimeoutError::Timeout) => true,
-            Err(RecvTimeoutError::Disconnected) => return,
-        };
-        if pass {
-            if first.is_ok() {
+        let mut again = AGAIN.iter();
+        let mut next: Option<Instant> = None;
+        loop {
+            progress.rests();
+            let call = self.lookout.wait(next);
+            progress.works(None);
+            let asked = match call {
+                Call::Asked => match self.answer(&mut tell) {
+                    Some(pass) => pass,
+                    None => return,
+                },
+                Call::Else => false,
+            };
+            // First what cannot wait: a pass over many processes takes its time.
+            self.lookout.look(&mut self.survey, &mut tell);
+            if asked {
                 again = AGAIN.iter();
             }
-            work.survey.pass(&mut tell);
+            let due = next.is_some_and(|due| due <= Instant::now());
+            if asked || due || self.lookout.takes_pass() {
+                self.survey.pass(&mut tell);
+                let left = self.survey.is_incomplete().then(|| again.next()).flatten();
+                next = left.map(|pause| Instant::now() + *pause);
+                self.lookout.follow(&self.survey);
+            }
         }
-        next = if work.survey.is_incomplete() {
-            again.next().copied()
-        } else {
-            None
-        };
     }
-}
 
-impl Work<'_> {
-    /// Answers a question and all that came with it; whether a pass is asked for.
-    fn answer(&mut self, first: Ask, tell: &mut dyn FnMut(News)) -> bool {
+    /// Answers all questions; whether a pass is asked for. `None`: nobody asks any more.
+    fn answer(&mut self, tell: &mut dyn FnMut(News)) -> Option<bool> {
         thread::sleep(DEBOUNCE);
-        let asked: HashSet<Ask> = std::iter::once(first).chain(self.asks.try_iter()).collect();
+        let mut asked = HashSet::new();
+        loop {
+            match self.asks.try_recv() {
+                Ok(ask) => asked.insert(ask),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return None,
+            };
+        }
         let all = self.all.swap(false, Ordering::Relaxed);
         if all {
             self.survey.all_again(tell);
@@ -178,6 +204,9 @@ impl Work<'_> {
                 self.survey.again(*id, tell);
             }
         }
-        all || asked.contains(&Ask::Pass)
+        if asked.contains(&Ask::Sweep) {
+            self.lookout.refresh();
+        }
+        Some(all || asked.contains(&Ask::Pass) || asked.contains(&Ask::Sweep))
     }
 }

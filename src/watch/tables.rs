@@ -5,11 +5,13 @@
 //! held open after the init's end would keep all mounts of a dead namespace. A
 //! container that mounts without end is looked at after ever longer pauses.
 
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use crate::model::RootfsId;
 use crate::survey::sight::Table;
 use crate::sys::epoll::Interest;
+use crate::sys::poll;
 use crate::watch::marks::leaves_tables_out;
 use crate::watch::run::{INITS, TABLES, Watch};
 use crate::watch::surveyor::Ask;
@@ -113,9 +115,11 @@ impl Watch {
         }
     }
 
-    /// Waits again for tables that have rested; a change meanwhile shows at once.
+    /// Waits again for tables that have rested. epoll takes a change that came meanwhile
+    /// for told, so it is asked for before.
     pub(super) fn wake_tables(&mut self, now: Instant) {
         let mut still = std::mem::take(&mut self.resting);
+        let mut moved = Vec::new();
         still.retain(|id| {
             let Some(watching) = self
                 .watched
@@ -128,12 +132,20 @@ impl Watch {
                 return true;
             }
             watching.resting = None;
-            let _ = self
-                .waiter
-                .add(&watching.table.mounts, Interest::Priority, TABLES + id.0);
+            if poll::is_ready(watching.table.mounts.as_fd(), Interest::Priority) {
+                moved.push(*id);
+            } else {
+                let token = TABLES + id.0;
+                let _ = self
+                    .waiter
+                    .add(&watching.table.mounts, Interest::Priority, token);
+            }
             false
         });
         self.resting = still;
+        for id in moved {
+            self.table_moved(id);
+        }
     }
 
     /// When the next table has rested.

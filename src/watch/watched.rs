@@ -13,6 +13,7 @@ use crate::watch::jobs::{Acted, Subject};
 use crate::watch::queue::Waiting;
 use crate::watch::tables::Watching;
 use crate::who::process::Boot;
+use crate::who::trail::Trail;
 
 /// A question to the survey for the way.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +35,8 @@ pub struct Watched {
     pub owed: Option<Acted>,
     /// Sightings so far.
     pub round: u64,
+    /// A limit of the kernel kept something from being marked.
+    pub short: bool,
     /// The mount table of its namespace, once the init is known.
     pub table: Option<Watching>,
     settle: Settle,
@@ -52,6 +55,8 @@ pub struct Watched {
     pub closed: bool,
     /// What the examiner has of it.
     pub waiting: Waiting,
+    /// When something else in `etc` was seen to change.
+    pub aside: Option<Instant>,
     /// Who touched the writable layer before what that was for could be seen.
     copied: Option<(Actor, Instant)>,
 }
@@ -64,6 +69,7 @@ impl Watched {
             subject,
             owed: None,
             round: 0,
+            short: false,
             table: None,
             settle: Settle::default(),
             asked: None,
@@ -74,6 +80,7 @@ impl Watched {
             renew: false,
             closed: false,
             waiting: Waiting::default(),
+            aside: None,
             copied: None,
         }
     }
@@ -124,7 +131,7 @@ impl Watched {
     /// still be there. Returns the act of an earlier writer that is thereby over.
     pub fn trigger(
         &mut self,
-        boot: &Boot,
+        (boot, trail): (&Boot, &mut Trail),
         (pid, pidfd): (i32, Option<OwnedFd>),
         mask: u64,
         settle: Duration,
@@ -132,7 +139,7 @@ impl Watched {
         let now = Instant::now();
         let known = (pid > 0).then_some(pid);
         if self.folded.is_none() && self.settle.begins(known) && !self.budget.take(now) {
-            let first = known.map(|pid| self.resolve(boot, pid, pidfd.as_ref()));
+            let first = known.map(|pid| self.resolve((boot, &mut *trail), pid, pidfd.as_ref()));
             self.folded = Some(Folded::new(now, first));
         }
         if let Some(folded) = &mut self.folded {
@@ -144,18 +151,24 @@ impl Watched {
         if let Some(pid) = known
             && !self.knows(pid, pidfd.as_ref())
         {
-            self.actor = Some((self.resolve(boot, pid, pidfd.as_ref()), pidfd));
+            let actor = self.resolve((boot, trail), pid, pidfd.as_ref());
+            self.actor = Some((actor, pidfd));
         }
         earlier
     }
 
     /// The act that is over by now, if one is.
-    pub fn release(&mut self, boot: &Boot, now: Instant, settle: Duration) -> Option<Acted> {
+    pub fn release(
+        &mut self,
+        who: (&Boot, &mut Trail),
+        now: Instant,
+        settle: Duration,
+    ) -> Option<Acted> {
         if let Some(act) = self.settle.release(now, settle) {
             return Some(self.acted(act));
         }
         let folded = self.folded.take_if(|folded| folded.due() <= now)?;
-        Some(self.gathered(boot, folded))
+        Some(self.gathered(who, folded))
     }
 
     /// An act is over by now.
@@ -219,7 +232,35 @@ mod tests {
                 rung: Rung::Named,
                 gaps: Vec::new(),
             },
+            trail: String::new(),
         }))
+    }
+
+    #[test]
+    fn the_writer_of_a_copy_up_is_the_one_of_the_change_it_was_for() {
+        let (boot, far) = (Boot::read(), Instant::now() + Duration::from_secs(3600));
+        let mut trail = Trail::new(false);
+        let settle = Duration::from_millis(5);
+        let own = i32::try_from(std::process::id()).unwrap();
+        let mut told = |aside: bool| {
+            let mut watched = watched();
+            watched.trigger((&boot, &mut trail), (own, None), 0, settle);
+            assert_eq!(
+                watched
+                    .release((&boot, &mut trail), far, settle)
+                    .unwrap()
+                    .pid(),
+                Some(own)
+            );
+            watched.aside = aside.then(Instant::now);
+            watched.trigger((&boot, &mut trail), (0, None), mask::ATTRIB, settle);
+            watched
+                .release((&boot, &mut trail), far, settle)
+                .unwrap()
+                .pid()
+        };
+        assert_eq!(told(false), Some(own));
+        assert_eq!(told(true), None, "it was for another file");
     }
 
     fn act(pid: i32) -> Acted {

@@ -17,11 +17,12 @@ use std::time::{Duration, SystemTime};
 use procfs::process::Process;
 use sha2::{Digest, Sha256};
 
-use crate::model::{Ancestor, Origin, Writer, WriterSource};
-use crate::parse::cgroup::member;
+use crate::model::{Ancestor, Writer, WriterSource};
+use crate::parse::cgroup::{Member, member};
 use crate::parse::stat::{Stat, stat, status};
-use crate::reach::{living, mount_ns, read_of};
+use crate::reach::{living, mount_ns, read_of, read_table};
 use crate::sys::pidfd;
+use crate::who::cgroup::{member_of, unified};
 
 /// Bytes and pieces of argv taken: a process can make its argv of empty strings.
 const MAX_ARGS: u64 = 4096;
@@ -42,6 +43,8 @@ pub struct Boot {
     pub ticks: u64,
     /// Our own mount namespace: the host's.
     pub mount_ns: Option<u64>,
+    /// Where cgroup2 is mounted.
+    pub unified: Option<PathBuf>,
 }
 
 impl Boot {
@@ -63,7 +66,15 @@ impl Boot {
                 .and_then(|ticks| u64::try_from(ticks).ok())
                 .unwrap_or(100),
             mount_ns: mount_ns(Path::new("/proc/self/ns/mnt")),
+            unified: unified(&read_table("/proc/self/mountinfo".as_ref()).unwrap_or_default()),
         }
+    }
+
+    /// Hundredths of a second from the boot to a start time that was read from `/proc`.
+    #[must_use]
+    pub fn ticks_at(&self, start: SystemTime) -> u64 {
+        let since = start.duration_since(self.time).unwrap_or_default();
+        u64::try_from(since.as_millis() / 10).unwrap_or(u64::MAX)
     }
 
     fn start(&self, ticks: u64) -> SystemTime {
@@ -88,16 +99,19 @@ pub fn writer(boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
         return Writer::unknown(None);
     }
     let Ok(process) = Process::new(pid) else {
-        return Writer::unknown(Some(pid));
+        return gone(boot, pid, pidfd);
     };
     // What names it comes first: it may end between two reads.
     let exe = process.exe().ok().or_else(|| exe_of_a_thread(pid));
     // Checked after the pinning and before the rest, which takes longer than many a
     // writer lives.
     if pidfd.is_some_and(|pidfd| !pidfd::exists(pidfd.as_fd())) {
-        return Writer::unknown(Some(pid));
+        return gone(boot, pid, pidfd);
     }
-    let writer = read(boot, &process, exe.clone()).unwrap_or_else(|_| only(pid, exe));
+    let writer = read(boot, &process, exe.clone()).unwrap_or_else(|_| match exe {
+        Some(exe) => only(boot, pid, exe, pidfd),
+        None => gone(boot, pid, pidfd),
+    });
     Writer {
         // Without a pidfd nothing tells a successor of the pid from the writer.
         confirmed: writer.confirmed && pidfd.is_some(),
@@ -110,17 +124,33 @@ fn exe_of_a_thread(pid: i32) -> Option<PathBuf> {
     fs::read_link(living(&PathBuf::from(format!("/proc/{pid}")))?.join("exe")).ok()
 }
 
-/// A process that ended when no more than its executable was read.
-fn only(pid: i32, exe: Option<PathBuf>) -> Writer {
-    let Some(exe) = exe else {
-        return Writer::unknown(Some(pid));
+/// A process that was reaped: its pidfd may still tell its cgroup.
+fn gone(boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
+    let unknown = Writer::unknown(Some(pid));
+    let Some(member) = last_member(boot, pidfd) else {
+        return unknown;
     };
+    Writer {
+        source: WriterSource::Reaped,
+        confirmed: true,
+        member: Some(member),
+        ..unknown
+    }
+}
+
+/// A process that ended when no more than its executable was read.
+fn only(boot: &Boot, pid: i32, exe: PathBuf, pidfd: Option<&OwnedFd>) -> Writer {
     Writer {
         source: WriterSource::Live,
         confirmed: true,
         executable: Some(exe.as_os_str().as_bytes().to_vec()),
+        member: last_member(boot, pidfd),
         ..Writer::unknown(Some(pid))
     }
+}
+
+fn last_member(boot: &Boot, pidfd: Option<&OwnedFd>) -> Option<Member> {
+    member_of(boot.unified.as_deref()?, pidfd?.as_fd())
 }
 
 fn read(boot: &Boot, process: &Process, exe: Option<PathBuf>) -> io::Result<Writer> {
@@ -155,12 +185,12 @@ fn read(boot: &Boot, process: &Process, exe: Option<PathBuf>) -> io::Result<Writ
         gid: status.gid.map(|(_, effective)| effective),
         capabilities: status.effective,
         start: Some(boot.start(stat.start_ticks)),
+        start_ticks: Some(stat.start_ticks),
         interactive: Some(stat.tty != 0),
         entity_id: Some(boot.entity(pid, stat.start_ticks)),
         parents: parents(boot, &stat, mount_ns),
         mount_ns,
         member: member(&text),
-        origin: Origin::Unknown,
         ..Writer::unknown(Some(pid))
     })
 }
@@ -225,6 +255,7 @@ fn parents(boot: &Boot, child: &Stat, home: Option<u64>) -> Vec<Ancestor> {
             break;
         }
         let first = chain.is_empty().then(|| args(&process).0);
+        let mount_ns = namespace(&process);
         chain.push(Ancestor {
             pid: next,
             name: stat.comm.clone(),
@@ -235,8 +266,9 @@ fn parents(boot: &Boot, child: &Stat, home: Option<u64>) -> Vec<Ancestor> {
             args: first.unwrap_or_default(),
             start: Some(boot.start(stat.start_ticks)),
             entity_id: Some(boot.entity(next, stat.start_ticks)),
+            mount_ns,
         });
-        if namespace(&process) != home {
+        if mount_ns != home {
             break;
         }
         (next, younger) = (stat.ppid, stat.start_ticks);

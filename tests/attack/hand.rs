@@ -34,6 +34,7 @@ pub fn obey(path: &Path) -> Result<()> {
 impl Hand {
     fn act(&mut self, verb: &str, path: &Path, nonce: &str) -> Result<()> {
         match verb {
+            "create" => std::fs::write(path, line(nonce))?,
             "open" => {
                 let mut options = OpenOptions::new();
                 self.file = Some(options.read(true).append(true).open(path)?);

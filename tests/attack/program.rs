@@ -2,17 +2,21 @@
 //!
 //! `attack VERB PATH NONCE [EXTRA]` leaves a line `/tmp/NONCE.so` in the file (or
 //! changes what is there), prints nothing and exits 0; 77 means that the act is not
-//! possible here, with the reason on stderr. `first`, `sleep`, `hand`, `contain`, `enter`
-//! and `rooted` make, enter and keep containers (see `contain` and `hand`). It knows
+//! possible here, with the reason on stderr. `first`, `sleep`, `hand`, `mute`,
+//! `contain`, `enter` and `rooted` make, enter and keep containers (see these modules). It knows
 //! nothing of the watcher it is to be caught by, and it is linked statically so that it
 //! runs in an empty root. It changes nothing below the `etc` of any other root.
 
 #![allow(clippy::print_stderr)]
 
 mod contain;
+mod disguise;
+mod execs;
 mod hand;
 mod mounts;
+mod mute;
 mod names;
+mod odd;
 mod raw;
 mod uring;
 mod verbs;
@@ -64,6 +68,10 @@ fn run(args: &[OsString]) -> Result<()> {
             harmless("hand", Path::new(path))?;
             hand::obey(Path::new(path))
         }
+        (Some("mute"), Some(path), Some(operation)) => {
+            harmless("mute", Path::new(path))?;
+            mute::serve(Path::new(path), operation)
+        }
         (Some(verb), Some(path), Some(nonce)) => change(verb, Path::new(path), nonce, word(3)),
         _ => Err(Error::other("usage: attack VERB PATH NONCE [EXTRA]")),
     }
@@ -72,6 +80,15 @@ fn run(args: &[OsString]) -> Result<()> {
 fn change(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<()> {
     harmless(verb, path)?;
     if let Some(done) = mounts::mount_act(verb, path, nonce, extra) {
+        return done;
+    }
+    if let Some(done) = odd::odd_act(verb, path, nonce, extra) {
+        return done;
+    }
+    if let Some(done) = disguise::act(verb, path, nonce, extra) {
+        return done;
+    }
+    if let Some(done) = execs::act(verb, path, nonce, extra) {
         return done;
     }
     verbs::act(verb, path, nonce, extra)
@@ -87,8 +104,10 @@ fn harmless(verb: &str, path: &Path) -> Result<()> {
     let plain = path
         .components()
         .all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
-    let mounts = matches!(verb, "bind" | "bind-directory" | "proc" | "umount")
-        || verb.starts_with("tmpfs")
+    let mounts = matches!(
+        verb,
+        "bind" | "bind-directory" | "full" | "mute" | "proc" | "read-only" | "umount"
+    ) || verb.starts_with("tmpfs")
         || verb.starts_with("overlay");
     let own = ["/etc", "/proc", "/sys", "/dev", "/bin", "/usr", "/lib"];
     if plain && path.is_absolute() && !mounts && !own.iter().any(|top| below(top)) {

@@ -15,6 +15,7 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<
     match verb {
         "create" => fs::write(path, line(nonce)),
         "create-long" => fs::write(path, format!("{}/tmp/{nonce}-tail.so\n", line(nonce))),
+        "content" => fs::write(path, extra.unwrap_or_default()),
         "touch" => OpenOptions::new()
             .create(true)
             .append(true)

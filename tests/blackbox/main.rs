@@ -11,6 +11,7 @@
 
 mod catalogue;
 mod known;
+mod limits;
 mod mounts;
 mod names;
 mod row;

@@ -1,11 +1,10 @@
 //! Names, types and values of the fields.
 
-use ldwatch::model::{Action, ChangeType, Detection, Finding, Origin, Record, WriterSource};
+use ldwatch::model::{Action, ChangeType, Detection, Finding, Home, Origin, Record, WriterSource};
 use ldwatch::output::ecs::{Ecs, parse};
-use ldwatch::parse::cgroup::{Member, Runtime};
 use serde_json::{Value, json};
 
-use super::findings::{OTHER_ID, every_kind, finding, gap, host, moment, of, with};
+use super::findings::{OTHER_ID, every_kind, finding, gap, heartbeat, host, moment, of, with};
 use super::schema::{Schema, find};
 use super::{line, value};
 
@@ -177,10 +176,9 @@ fn a_writer_from_outside_raises_the_risk_and_says_so() {
         let crossed = value(&with(|finding| {
             let writer = finding.writer.as_mut().unwrap();
             writer.origin = origin;
-            writer.member = Some(Member {
+            writer.home = Some(Home {
                 id: Some(OTHER_ID.to_owned()),
-                runtime: Runtime::Docker,
-                pod_uid: None,
+                ..Home::default()
             });
         }));
         assert_eq!(
@@ -293,6 +291,23 @@ fn a_gap_is_a_state_without_a_file() {
     );
     assert!(gap.get("file").is_none());
     assert_eq!(gap["ldwatch"]["gap"]["reason"], "overflow");
+}
+
+#[test]
+fn a_heartbeat_is_a_metric_with_each_count_a_number() {
+    let beat = value(&heartbeat());
+    assert_eq!(
+        (&beat["event"]["kind"], &beat["event"]["action"]),
+        (&json!("metric"), &json!("heartbeat"))
+    );
+    let facts = &beat["ldwatch"]["heartbeat"];
+    assert_eq!(
+        (&facts["containers"], &facts["with_gaps"], &facts["uptime"]),
+        (&json!(12), &json!(1), &json!(3600))
+    );
+    assert_eq!(facts["rungs"]["plain"], json!(0));
+    assert_eq!(facts["counters"]["alerts"], json!(2));
+    assert!(beat.get("file").is_none() && beat.get("rule").is_none());
 }
 
 #[test]

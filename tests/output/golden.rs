@@ -7,7 +7,7 @@ use std::path::Path;
 use ldwatch::output::syslog::{CLASSIC_CAP, Form, Frame, Payload};
 use ldwatch::output::text;
 
-use super::findings::{gap, with};
+use super::findings::{enrichment, gap, heartbeat, with};
 use super::value;
 
 fn compare(name: &str, text: &str) {
@@ -22,6 +22,11 @@ fn compare(name: &str, text: &str) {
 }
 
 #[test]
+fn a_heartbeat_as_ecs() {
+    compare("heartbeat.json", &format!("{:#}\n", value(&heartbeat())));
+}
+
+#[test]
 fn an_alert_as_ecs() {
     compare("alert.json", &format!("{:#}\n", value(&with(|_| {}))));
 }
@@ -32,10 +37,18 @@ fn a_gap_as_ecs() {
 }
 
 #[test]
-fn an_alert_and_a_gap_for_people() {
+fn an_enrichment_as_ecs() {
+    let record = enrichment();
+    compare("enrichment.json", &format!("{:#}\n", value(&record)));
+}
+
+#[test]
+fn every_kind_of_record_for_people() {
     let mut page = String::new();
     text::render(&with(|_| {}), false, &mut page);
+    text::render(&enrichment(), false, &mut page);
     text::render(&gap(), false, &mut page);
+    text::render(&heartbeat(), false, &mut page);
     compare("page.txt", &page);
 }
 

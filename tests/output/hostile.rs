@@ -5,11 +5,10 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ldwatch::model::{Ancestor, FileKind, Finding, Gap, Image, Pod, Record, Writer};
+use ldwatch::model::{Ancestor, FileKind, Finding, Gap, Home, Image, Pod, Record, Writer};
 use ldwatch::output::syslog::{CLASSIC_CAP, Form, Frame, LOCAL_CAP, Payload};
 use ldwatch::output::text;
 use ldwatch::output::words::sentence;
-use ldwatch::parse::cgroup::Member;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -35,6 +34,7 @@ const LOSSY: &[&str] = &[
     "orchestrator.namespace",
     "orchestrator.resource.name",
     "ldwatch.writer.container.id",
+    "ldwatch.writer.container.name",
     "ldwatch.container.name_in_pod",
 ];
 
@@ -79,10 +79,11 @@ fn poison_writer(writer: &mut Writer, bytes: &[u8]) {
         ..ancestor(1, "x")
     };
     writer.parents = vec![parent.clone(), parent];
-    writer.member = Some(Member {
+    writer.home = Some(Home {
         id: text(),
+        name: text(),
         pod_uid: text(),
-        ..writer.member.clone().unwrap()
+        ..writer.home.clone().unwrap()
     });
 }
 

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ldwatch::model::{
-    Action, Ancestor, Change, ChangeType, Container, Content, Coverage, Detection, FileKind,
-    FileView, Finding, Gap, Image, Origin, Pod, Record, Rung, Writer, WriterSource,
+    Action, Ancestor, Change, ChangeType, Container, Content, Coverage, Detection, Enrichment,
+    Entry, FileKind, FileView, Finding, Gap, Heartbeat, Home, Image, Mention, Names, Origin, Pod,
+    Program, Record, Rung, Writer, WriterSource,
 };
 use ldwatch::output::host::{Host, Os};
 use ldwatch::parse::cgroup::{Member, Runtime};
@@ -111,6 +112,17 @@ pub fn ancestor(pid: i32, name: &str) -> Ancestor {
         args: vec![name.as_bytes().to_vec(), b"-x".to_vec()],
         start: Some(moment(0)),
         entity_id: Some(format!("{pid:08x}")),
+        mount_ns: Some(4026532999),
+    }
+}
+
+fn home() -> Home {
+    Home {
+        id: Some(CONTAINER_ID.to_owned()),
+        name: Some("web".to_owned()),
+        runtime: Some(Runtime::Docker),
+        pod_uid: None,
+        told_by: "mount-namespace",
     }
 }
 
@@ -134,8 +146,14 @@ pub fn writer() -> Writer {
         real_uid: Some(1000),
         uid: Some(0),
         gid: Some(0),
+        names: Names {
+            user: Some(b"root".to_vec()),
+            real_user: Some(b"app".to_vec()),
+            group: Some(b"root".to_vec()),
+        },
         capabilities: Some(0xa804_25fb),
         start: Some(moment(0)),
+        start_ticks: Some(778_899),
         interactive: Some(true),
         entity_id: Some("00c0ffee".to_owned()),
         parents: vec![ancestor(4700, "sh"), ancestor(4600, "nginx")],
@@ -144,8 +162,12 @@ pub fn writer() -> Writer {
             runtime: Runtime::Docker,
             pod_uid: None,
         }),
+        home: Some(home()),
         origin: Origin::Inside,
         first: None,
+        hint: None,
+        entry: Entry::Init,
+        tool: None,
     }
 }
 
@@ -228,7 +250,10 @@ pub fn every_kind() -> Vec<Record> {
     let events = events
         .into_iter()
         .map(|(kind, action)| of(kind, action, false, 21));
-    alerts.chain(events).chain([gap()]).collect()
+    alerts
+        .chain(events)
+        .chain([gap(), enrichment(), heartbeat()])
+        .collect()
 }
 
 pub fn gap() -> Record {
@@ -238,5 +263,45 @@ pub fn gap() -> Record {
         detail: "the kernel's queue of 16384 events was full".to_owned(),
         remedy: "Every container was looked at again; nothing needs to be done once.",
         container: Some(container()),
+    }))
+}
+
+/// What was found of the writer's executable after the alert.
+pub fn enrichment() -> Record {
+    let finding = finding();
+    Record::Enrichment(Box::new(Enrichment {
+        at: moment(9),
+        alert: Mention {
+            at: finding.at,
+            action: finding.change.action,
+            container: finding.container,
+            rootfs: finding.rootfs,
+        },
+        pid: Some(4711),
+        entity_id: Some("00c0ffee".to_owned()),
+        executable: b"/usr/bin/bash".to_vec(),
+        program: Program {
+            sha256: Some(Sha256::digest(b"bash").into()),
+            size: Some(1_265_648),
+            found: "process",
+            layer: Some("image"),
+            deleted: Some(false),
+            unread: None,
+        },
+    }))
+}
+
+pub fn heartbeat() -> Record {
+    Record::Heartbeat(Box::new(Heartbeat {
+        at: moment(6),
+        uptime: 3600,
+        rungs: vec![("named", 11), ("split", 1), ("plain", 0), ("none", 0)],
+        with_gaps: 1,
+        counters: vec![
+            ("events", 5000),
+            ("alerts", 2),
+            ("gaps", 1),
+            ("records_lost", 0),
+        ],
     }))
 }

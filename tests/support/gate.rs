@@ -60,6 +60,12 @@ pub fn full() -> bool {
     env::var_os("LDWATCH_FULL").is_some_and(|value| value == "1")
 }
 
+/// Programs executed and alerts raised by the test of what they leave behind
+/// (`LDWATCH_EXECS`: so many of each; else 4000 and 500).
+pub fn execs() -> (usize, usize) {
+    (number("LDWATCH_EXECS", 4000), number("LDWATCH_EXECS", 500))
+}
+
 fn number(variable: &str, otherwise: usize) -> usize {
     let text = env::var(variable).unwrap_or_default();
     text.parse().unwrap_or(otherwise)

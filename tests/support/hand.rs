@@ -28,11 +28,18 @@ impl Hand {
     /// Says a word and waits until it was obeyed; when that was begun.
     pub fn say(&mut self, word: &str, nonce: &str) -> Result<SystemTime, String> {
         writeln!(self.words, "{word} {nonce}").map_err(|error| format!("{word}: {error}"))?;
+        self.answered(word)
+    }
+
+    /// Waits until it says that something was done; when it was begun, if it says so.
+    pub fn answered(&mut self, word: &str) -> Result<SystemTime, String> {
         let mut answer = String::new();
         let read = self.answers.read_line(&mut answer);
-        let begun = answer.trim_end().strip_prefix("ok ");
-        match (read, begun.and_then(|nanos| nanos.parse().ok())) {
-            (Ok(_), Some(nanos)) => Ok(UNIX_EPOCH + Duration::from_nanos(nanos)),
+        match (read, answer.trim_end().strip_prefix("ok")) {
+            (Ok(_), Some(begun)) => Ok(begun.trim().parse().map_or_else(
+                |_| SystemTime::now(),
+                |nanos| UNIX_EPOCH + Duration::from_nanos(nanos),
+            )),
             (read, _) => Err(format!("{word} was not obeyed: {answer:?} {read:?}")),
         }
     }

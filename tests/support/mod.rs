@@ -11,6 +11,7 @@
 
 pub mod cgroup;
 pub mod command;
+pub mod dynamic;
 pub mod gate;
 pub mod hand;
 pub mod image;
@@ -20,6 +21,7 @@ pub mod program;
 pub mod record;
 pub mod runtimes;
 pub mod scratch;
+pub mod tiny;
 pub mod watcher;
 
 /// What the product is about, inside a container.

@@ -185,16 +185,18 @@ impl Overlay {
         command
     }
 
+    /// The directories of its cgroup.
+    pub fn cgroups(&self) -> &[PathBuf] {
+        self.cgroup.directories()
+    }
+
     /// Its first process below /proc; a thread of it when the main one has ended.
     fn way_in(&self) -> String {
         let pid = self.pid();
         let lives = |way: &String| fs::read_link(format!("/proc/{way}/ns/mnt")).is_ok();
-        let tasks = fs::read_dir(format!("/proc/{pid}/task"))
-            .into_iter()
-            .flatten();
-        let tasks = tasks
-            .flatten()
-            .map(|one| one.file_name().to_string_lossy().into_owned());
+        let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+        let tasks = tasks.into_iter().flatten().flatten();
+        let tasks = tasks.map(|one| one.file_name().to_string_lossy().into_owned());
         let mut ways =
             std::iter::once(pid.to_string()).chain(tasks.map(|t| format!("{pid}/task/{t}")));
         ways.find(lives)

@@ -282,3 +282,13 @@ fn what_the_image_brought_is_present_and_what_the_container_wrote_is_an_alert() 
         [("creation", "mount", true, 73)]
     );
 }
+
+/// The removal was read, and not yet that the file came again; its inode number may be
+/// given out again.
+#[test]
+fn what_was_removed_and_is_there_was_made_anew() {
+    for seen in [mask::DELETE, mask::MOVED_FROM] {
+        let told = change(Some(&file(1)), Some(&file(2)), seen);
+        assert_eq!(words(&told), [("creation", "creation", true, 73)]);
+    }
+}

@@ -1,18 +1,21 @@
 //! A finding: alert or lesser event.
 
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
 use crate::model::{Action, Detection, Finding, Writer};
-use crate::output::escape::hex;
+use crate::output::escape::{escape, hex};
 use crate::output::time::rfc3339_or_epoch;
-use crate::output::words::{CROSS_BOUNDARY, cross_boundary, risk};
+use crate::output::words::{CROSS_BOUNDARY, RUNTIME_TOOL, cross_boundary, risk};
 
 use super::object::{Object, Twins};
 use super::{Ecs, MODULE, container, file, ours, process, rule};
 
+/// Longest name of a user among those to pivot on, in bytes.
+const NAME_CAP: usize = 256;
 /// Severity of an alert: high.
 const HIGH: u8 = 73;
 /// Severity of an alert about attributes alone: medium.
@@ -131,14 +134,16 @@ fn tags(finding: &Finding) -> Vec<&'static str> {
     tags
 }
 
-/// The finding's own reasons, and `cross-boundary` once.
+/// The finding's own reasons, `cross-boundary` once, and `runtime-tool`.
 fn marks(finding: &Finding) -> impl Iterator<Item = &'static str> {
     let own = finding
         .reasons
         .iter()
         .copied()
         .filter(|&reason| reason != CROSS_BOUNDARY);
+    let tool = finding.writer.as_ref().and_then(|writer| writer.tool);
     own.chain(cross_boundary(finding).then_some(CROSS_BOUNDARY))
+        .chain(tool.map(|_| RUNTIME_TOOL))
 }
 
 /// The same for findings that say the same: container, action, file and content.
@@ -170,7 +175,11 @@ fn related(finding: &Finding) -> Object<'static> {
         .flatten()
         .map(|id| id.to_string())
         .collect();
-    users.dedup();
+    let names = confirmed.map(|writer| [&writer.names.user, &writer.names.real_user]);
+    let names = names.into_iter().flatten().flatten();
+    users.extend(names.map(|name| escape(name, NAME_CAP).shown.into_owned()));
+    let mut seen = BTreeSet::new();
+    users.retain(|user| seen.insert(user.clone()));
     let views = [finding.file.as_ref(), finding.before.as_ref()];
     let contents = views
         .into_iter()

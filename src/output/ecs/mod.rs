@@ -7,9 +7,11 @@
 //! moment and the machine come in as values.
 
 mod container;
+mod enrichment;
 mod file;
 mod finding;
 mod gap;
+mod heartbeat;
 mod machine;
 mod object;
 mod ours;
@@ -17,13 +19,14 @@ mod process;
 mod rule;
 
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
-use crate::model::{Finding, Gap, Record};
+use crate::model::{Action, Container, Finding, Gap, Record};
 use crate::output::host::Host;
 use crate::output::time::rfc3339_or_epoch;
 use crate::output::words::{level, sentence};
@@ -77,6 +80,8 @@ impl Ecs {
         match record {
             Record::Finding(finding) => self.finding(finding, now, &mut root),
             Record::Gap(gap) => self.gap(gap, now, &mut root),
+            Record::Enrichment(more) => self.enrichment(more, now, &mut root),
+            Record::Heartbeat(beat) => self.heartbeat(beat, now, &mut root),
         }
         root.put("host", &self.host);
         root.put("agent", &self.agent);
@@ -89,9 +94,20 @@ impl Ecs {
     /// that a later record can refer to it and a repeated one can be told.
     #[must_use]
     pub fn event_id(&self, finding: &Finding) -> String {
-        let container = finding.container.id.as_deref().unwrap_or_default();
-        let place = [container.as_bytes(), finding.rootfs.as_os_str().as_bytes()];
-        self.id(finding.at, finding.change.action.name(), &place)
+        let (container, rootfs) = (&finding.container, &finding.rootfs);
+        self.alert_id(finding.at, finding.change.action, container, rootfs)
+    }
+
+    fn alert_id(
+        &self,
+        at: SystemTime,
+        action: Action,
+        container: &Container,
+        rootfs: &Path,
+    ) -> String {
+        let container = container.id.as_deref().unwrap_or_default();
+        let place = [container.as_bytes(), rootfs.as_os_str().as_bytes()];
+        self.id(at, action.name(), &place)
     }
 
     fn gap_id(&self, gap: &Gap) -> String {
@@ -141,6 +157,8 @@ fn record_time(record: &Record) -> SystemTime {
     match record {
         Record::Finding(finding) => finding.at,
         Record::Gap(gap) => gap.at,
+        Record::Enrichment(more) => more.at,
+        Record::Heartbeat(beat) => beat.at,
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use crate::model::{Container, Content, Coverage, FileView, Finding, Writer};
+use crate::model::{Container, Content, Coverage, FileView, Finding, Home, Writer};
 use crate::output::escape::{base64, escape, hex};
 use crate::output::words::entries;
-use crate::parse::cgroup::Member;
+use crate::parse::cgroup::Runtime;
 use crate::parse::preload::Entry;
 
 use super::object::{Object, Twins};
@@ -141,18 +141,6 @@ fn difference<'a>(object: &mut Object<'a>, finding: &'a Finding) {
     );
 }
 
-/// The container that a writer is in.
-fn place<'a>(member: &'a Member, twins: &mut Twins<'a>) -> Object<'a> {
-    let mut place = Object::default();
-    let mut text =
-        |key, value: &'a str| twins.text("ldwatch.writer.container", key, value.as_bytes());
-    place.put_some("id", member.id.as_deref().map(|id| text("id", id)));
-    place.put("runtime", member.runtime.name());
-    let pod_uid = member.pod_uid.as_deref();
-    place.put_some("pod_uid", pod_uid.map(|uid| text("pod_uid", uid)));
-    place
-}
-
 fn writer<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> {
     let mut object = Object::default();
     object.put("source", writer.source.name());
@@ -160,8 +148,10 @@ fn writer<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> {
     object.put("origin", writer.origin.name());
     object.put("args_truncated", writer.args_truncated);
     object.put_some("args_missing", writer.args_missing);
-    if let Some(member) = &writer.member {
-        object.nest("container", place(member, twins));
+    object.put_some("entry", writer.entry.name());
+    object.put_some("tool", writer.tool);
+    if let Some(home) = &writer.home {
+        object.nest("container", place(home, twins));
     }
     let lineage = if writer.confirmed {
         "ancestors"
@@ -181,5 +171,23 @@ fn writer<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> {
             process::briefly(first, "ldwatch.writer.first", twins),
         );
     }
+    object
+}
+
+/// The container that the writer is in.
+fn place<'a>(home: &'a Home, twins: &mut Twins<'a>) -> Object<'a> {
+    let at = "ldwatch.writer.container";
+    let mut object = Object::default();
+    let texts = [
+        ("id", &home.id),
+        ("name", &home.name),
+        ("pod_uid", &home.pod_uid),
+    ];
+    for (key, text) in texts {
+        let text = text.as_deref();
+        object.put_some(key, text.map(|text| twins.text(at, key, text.as_bytes())));
+    }
+    object.put_some("runtime", home.runtime.map(Runtime::name));
+    object.put("told_by", home.told_by);
     object
 }

@@ -64,8 +64,8 @@ pub(super) fn put<'a>(root: &mut Object<'a>, writer: &'a Writer, twins: &mut Twi
         facts(&mut process, "process", writer, twins);
         process.put_some("entity_id", writer.entity_id.as_deref());
         parents(&mut process, writer, twins);
-        root.nest("user", id(writer.uid));
-        root.nest("group", id(writer.gid));
+        root.nest("user", user(writer, "user", twins));
+        root.nest("group", group(writer, "group", twins));
     }
     root.nest("process", process);
 }
@@ -75,6 +75,17 @@ pub(super) fn hint<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> 
     let mut object = Object::default();
     if !writer.confirmed {
         facts(&mut object, "ldwatch.writer.hint", writer, twins);
+    }
+    if let Some(hint) = &writer.hint {
+        let mut put = |key, path: Option<&'a [u8]>| {
+            object.put_some(
+                key,
+                path.map(|path| twins.text("ldwatch.writer.hint", key, path)),
+            );
+        };
+        put("executable", hint.executable.as_deref());
+        put("script", hint.script.as_deref());
+        object.put("source", hint.source.name());
     }
     object
 }
@@ -108,9 +119,11 @@ fn facts<'a>(object: &mut Object<'a>, at: &str, writer: &'a Writer, twins: &mut 
     );
     object.put_some("start", writer.start.and_then(rfc3339));
     object.put_some("interactive", writer.interactive);
-    object.nest("user", id(writer.uid));
-    object.nest("real_user", id(writer.real_uid));
-    object.nest("group", id(writer.gid));
+    object.nest("user", user(writer, &format!("{at}.user"), twins));
+    let (real, name) = (writer.real_uid, writer.names.real_user.as_deref());
+    let real = account(real, name, &format!("{at}.real_user"), twins);
+    object.nest("real_user", real);
+    object.nest("group", group(writer, &format!("{at}.group"), twins));
     let mut capabilities = Object::default();
     capabilities.list(
         "effective",
@@ -185,9 +198,24 @@ impl<'a> Program<'a> {
     }
 }
 
-fn id(id: Option<u32>) -> Object<'static> {
+fn user<'a>(writer: &'a Writer, at: &str, twins: &mut Twins<'a>) -> Object<'a> {
+    account(writer.uid, writer.names.user.as_deref(), at, twins)
+}
+
+fn group<'a>(writer: &'a Writer, at: &str, twins: &mut Twins<'a>) -> Object<'a> {
+    account(writer.gid, writer.names.group.as_deref(), at, twins)
+}
+
+/// An id, and the name that the container has for it.
+fn account<'a>(
+    id: Option<u32>,
+    name: Option<&'a [u8]>,
+    at: &str,
+    twins: &mut Twins<'a>,
+) -> Object<'a> {
     let mut object = Object::default();
     object.put_some("id", id.map(|id| id.to_string()));
+    object.put_some("name", name.map(|name| twins.text(at, "name", name)));
     object
 }
 

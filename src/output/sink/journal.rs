@@ -23,6 +23,10 @@ pub const DEFAULT_PATH: &str = "/run/systemd/journal/socket";
 const FINDING_ID: &str = "2c9ee44990094fd7930afa5d8aedadc8";
 /// `MESSAGE_ID` of gaps.
 const GAP_ID: &str = "f77553e8d76b4740a1325c2fe95114b2";
+/// `MESSAGE_ID` of enrichments.
+const ENRICHMENT_ID: &str = "5d1f0b6e2f7c4c5f9a64b3c8e07d21aa";
+/// `MESSAGE_ID` of heartbeats.
+const HEARTBEAT_ID: &str = "5d0c8e1f6b5a4c0f9a3be7c1b5f0d4e2";
 /// LOG_AUTHPRIV.
 const FACILITY: &str = "10";
 /// Longest ECS record carried, in bytes: below the default send buffer of a socket.
@@ -85,6 +89,16 @@ fn entry(record: &Record, event: &Map<String, Value>, packet: &mut Vec<u8>) {
             field("MESSAGE_ID", GAP_ID);
             field("LDP_ACTION", "gap");
             gap.container.as_ref()
+        }
+        Record::Enrichment(more) => {
+            field("MESSAGE_ID", ENRICHMENT_ID);
+            field("LDP_ACTION", "enrichment");
+            Some(&more.alert.container)
+        }
+        Record::Heartbeat(_) => {
+            field("MESSAGE_ID", HEARTBEAT_ID);
+            field("LDP_ACTION", "heartbeat");
+            None
         }
     };
     if let Some(known) = known {

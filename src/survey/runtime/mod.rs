@@ -13,6 +13,8 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use self::facts::note_missing;
+
 use crate::model::Container;
 use crate::survey::file::Root;
 

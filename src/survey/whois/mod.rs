@@ -18,6 +18,10 @@ use crate::parse::cgroup::{Member, Runtime, member};
 
 /// Longest text that is read of one `/proc` file.
 const LIMIT: u64 = 4 << 20;
+/// Sources of an ID.
+const CGROUP: &str = "cgroup";
+const LEAF: &str = "cgroup-leaf";
+const BOUND: &str = "mountinfo";
 /// Names of cgroups that runtimes and init systems make below a container's own.
 const INNER: [&[u8]; 6] = [
     b"container",
@@ -35,6 +39,9 @@ pub struct Whois {
     pub container_id: Option<String>,
     /// The runtime, also where the process is no container's but a runtime's helper.
     pub runtime: Option<Runtime>,
+    /// Where the ID came from: `cgroup`, `cgroup-leaf`, `mountinfo` (files that the runtime
+    /// bound into the container), `monitor` (the command line of the process above it).
+    pub source: Option<&'static str>,
 }
 
 /// The process could not be read.
@@ -99,7 +106,7 @@ impl Process<'_> {
             // nspawn's cgroups do not always name the machine; other helpers are in none.
             Some(Member {
                 id: None, runtime, ..
-            }) if runtime != Runtime::Nspawn => known(None, runtime),
+            }) if runtime != Runtime::Nspawn => known(None, runtime, CGROUP),
             other => self.beyond_cgroups(other.map(|member| member.runtime)),
         }
     }
@@ -111,23 +118,24 @@ impl Process<'_> {
         {
             // A pid namespace within the container's, and a cgroup of its own: a
             // container in the container, started by hand.
-            return known(Some(leaf.name), Runtime::Unknown);
+            return known(Some(leaf.name), Runtime::Unknown, LEAF);
         }
         if runtime != Runtime::Kubernetes {
-            return known(Some(id), runtime);
+            return known(Some(id), runtime, CGROUP);
         }
         let runtime = match self.table().and_then(|table| table.sandbox()) {
             Some(sandbox) if sandbox == id => Runtime::ContainerdCriSandbox,
             Some(_) => Runtime::ContainerdCri,
             None => runtime,
         };
-        known(Some(id), runtime)
+        known(Some(id), runtime, CGROUP)
     }
 
     fn beyond_cgroups(&self, hint: Option<Runtime>) -> Whois {
         let fallback = Whois {
             container_id: None,
             runtime: hint,
+            source: None,
         };
         let table = self.table();
         if let Some(table) = &table {
@@ -135,11 +143,11 @@ impl Process<'_> {
                 return fallback;
             }
             if let Some((id, runtime)) = table.bound() {
-                return known(Some(id), self.podman(runtime));
+                return known(Some(id), self.podman(runtime), BOUND);
             }
         }
         if let Some((id, runtime)) = parents::manager(self.proc_root, &self.home) {
-            return known(Some(id), self.podman(runtime));
+            return known(Some(id), self.podman(runtime), "monitor");
         }
         let Some(table) = table else { return fallback };
         if let Some(Member {
@@ -148,16 +156,16 @@ impl Process<'_> {
             ..
         }) = member(&table.cgroups())
         {
-            return known(Some(id), runtime);
+            return known(Some(id), runtime, BOUND);
         }
         if table.sandbox().is_some() {
             // The files are the sandbox's; nothing names the container itself.
-            return known(None, Runtime::ContainerdCri);
+            return known(None, Runtime::ContainerdCri, BOUND);
         }
         match self.leaf().filter(|_| hint.is_none() && self.levels() > 1) {
             // A namespace of containerd whose name says nothing.
-            Some(leaf) if table.containerd() => known(Some(leaf.name), Runtime::Containerd),
-            Some(leaf) => known(Some(leaf.name), Runtime::Unknown),
+            Some(leaf) if table.containerd() => known(Some(leaf.name), Runtime::Containerd, LEAF),
+            Some(leaf) => known(Some(leaf.name), Runtime::Unknown, LEAF),
             None => fallback,
         }
     }
@@ -266,8 +274,9 @@ impl Leaf {
     }
 }
 
-fn known(id: Option<String>, runtime: Runtime) -> Whois {
+fn known(id: Option<String>, runtime: Runtime, source: &'static str) -> Whois {
     Whois {
+        source: id.is_some().then_some(source),
         container_id: id,
         runtime: Some(runtime),
     }

@@ -37,7 +37,10 @@ fn proc_with(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn ask(proc_root: &TempDir) -> Whois {
-    whois(proc_root.path(), 100).unwrap()
+    Whois {
+        source: None,
+        ..whois(proc_root.path(), 100).unwrap()
+    }
 }
 
 #[test]
@@ -69,6 +72,7 @@ fn each_fixture_gives_its_container() {
         let expected = Whois {
             container_id: Some(id.trim().to_owned()),
             runtime: Some(runtime),
+            source: None,
         };
         assert_eq!(ask(&proc_of(name)), expected, "{name}");
     }
@@ -170,7 +174,8 @@ fn the_files_of_a_sandbox_do_not_name_the_container() {
         found,
         Whois {
             container_id: None,
-            runtime: Some(Runtime::ContainerdCri)
+            runtime: Some(Runtime::ContainerdCri),
+            source: None,
         }
     );
     // CRI-O's look like podman's own, but there the hosts file is the kubelet's.
@@ -260,6 +265,7 @@ fn a_container_in_any_namespace_of_containerd_has_the_name_of_its_cgroup() {
     let expected = Whois {
         container_id: Some("redis".into()),
         runtime: Some(Runtime::Containerd),
+        source: None,
     };
     assert_eq!(ask("NSpid:\t100\t1\n"), expected);
     assert_eq!(ask("NSpid:\t100\n"), Whois::default());
@@ -276,7 +282,8 @@ fn helpers_of_a_runtime_are_named_but_in_no_container() {
         found,
         Whois {
             container_id: None,
-            runtime: Some(Runtime::PodmanConmon)
+            runtime: Some(Runtime::PodmanConmon),
+            source: None,
         }
     );
 }

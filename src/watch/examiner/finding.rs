@@ -2,21 +2,38 @@
 
 use std::path::Path;
 
-use crate::judge::origin::place;
+use crate::judge::origin::{Around, place};
 use crate::judge::restart::{Last, Past, Verdict};
-use crate::model::{ChangeType, Detection, FileView, Finding, Record};
+use crate::model::{ChangeType, Detection, FileView, Finding, Names, Origin, Record};
+use crate::watch::examiner::Examiner;
 use crate::watch::jobs::{Acted, Subject};
 
 /// Why a difference to what an earlier run knew matters: nobody looked.
 const UNWATCHED: &str = "while-unwatched";
 
-/// The records about one act. `host_ns`: the host's mount namespace.
-pub fn records(
+impl Examiner {
+    /// The records about one act.
+    pub(super) fn records(
+        &self,
+        subject: &Subject,
+        acted: Acted,
+        found: Vec<Verdict>,
+        views: (&Past, Option<&FileView>),
+    ) -> Vec<Record> {
+        if found.is_empty() {
+            return Vec::new();
+        }
+        let around = self.around(subject, &acted);
+        records(subject, acted, found, views, &around)
+    }
+}
+
+fn records(
     subject: &Subject,
     mut acted: Acted,
     found: Vec<Verdict>,
     (past, after): (&Past, Option<&FileView>),
-    host_ns: Option<u64>,
+    around: &Around,
 ) -> Vec<Record> {
     let looked = acted.mask == 0 && (past.earlier || past.last == Last::Unseen);
     if looked {
@@ -37,7 +54,7 @@ pub fn records(
         Record::Finding(Box::new(Finding {
             before: past.last.file().cloned(),
             reasons: reasons.clone(),
-            ..finding(subject, &acted, verdict, after, host_ns)
+            ..finding(subject, &acted, verdict, after, around)
         }))
     };
     found.into_iter().filter(is_news).map(record).collect()
@@ -48,18 +65,16 @@ fn finding(
     acted: &Acted,
     verdict: Verdict,
     after: Option<&FileView>,
-    host_ns: Option<u64>,
+    around: &Around,
 ) -> Finding {
     let mut writer = acted.writer.clone();
     let mut container = subject.container.clone();
     if let Some(writer) = &mut writer {
-        place(
-            writer,
-            &mut container,
-            acted.same_root,
-            subject.mount_ns,
-            host_ns,
-        );
+        place(writer, &mut container, around.clone());
+        // The container's names say nothing of others.
+        if writer.origin != Origin::Inside {
+            writer.names = Names::default();
+        }
     }
     let rootfs = subject.reach.host_path().map(Path::to_owned);
     let gone = verdict.past || verdict.change.kind == ChangeType::Deletion;

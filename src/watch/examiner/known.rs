@@ -3,8 +3,9 @@
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use crate::examine::accounts::{Kind, names};
 use crate::judge::restart::{Doubt, Last, Past};
 use crate::model::Gap;
 use crate::watch::jobs::Subject;
@@ -16,6 +17,9 @@ use crate::watch::state::{Remember, unreadable};
 /// may still be on its way to the disk.
 const PARTED: usize = 256;
 
+/// Names kept for one container.
+const ACCOUNTS: usize = 16;
+
 /// What is known of one root filesystem's file.
 #[derive(Debug, Default)]
 pub struct Known {
@@ -23,6 +27,10 @@ pub struct Known {
     pub past: Past,
     /// Pid of the last act told.
     pub told: Option<i32>,
+    /// The container as last sighted, while the loop holds it.
+    pub subject: Weak<Subject>,
+    /// Names of ids that were asked for, by the host's numbers.
+    pub accounts: Vec<(Kind, u32, Vec<u8>)>,
     /// The last look did not see; told once until it sees again.
     pub blind: Option<String>,
     /// The name of its state, and whose it is.
@@ -30,6 +38,27 @@ pub struct Known {
 }
 
 impl Known {
+    /// Looks up the names of ids that are not known yet.
+    pub fn learn(&mut self, subject: &Subject, kind: Kind, ids: impl Iterator<Item = u32>) {
+        let mut ids: Vec<u32> = ids.filter(|&id| self.name(kind, id).is_none()).collect();
+        ids.dedup();
+        if ids.is_empty() {
+            return;
+        }
+        if self.accounts.len() > ACCOUNTS {
+            self.accounts.clear();
+        }
+        let found = names(&subject.reach, kind, &ids).into_iter();
+        self.accounts
+            .extend(found.map(|(id, name)| (kind, id, name)));
+    }
+
+    /// The name of an id, where it is known.
+    pub fn name(&self, kind: Kind, id: u32) -> Option<&[u8]> {
+        let of = |(which, number, _): &&(Kind, u32, Vec<u8>)| (*which, *number) == (kind, id);
+        self.accounts.iter().find(of).map(|(.., name)| &**name)
+    }
+
     /// What is to be stored now.
     pub fn remember(&mut self, subject: &Subject) -> Option<Box<Remember>> {
         let (key, identity) = self.place.as_mut()?;

@@ -8,9 +8,10 @@ use crate::examine::file::{LEASED, Look, look};
 use crate::judge::restart::{Past, verdicts};
 use crate::model::{Detection, FileView, Gap, Record, RootfsId};
 use crate::watch::deliver::Delivery;
+use crate::watch::enricher::Alert;
 use crate::watch::examiner::Examiner;
-use crate::watch::examiner::finding::records;
 use crate::watch::jobs::{Acted, Subject};
+use crate::watch::state::Remember;
 
 /// How long a full delivery queue is waited for before a record is given up and counted.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -77,11 +78,31 @@ impl Examiner {
             .map_or(&nothing, |known| &known.past);
         let mut found = verdicts(past, None, acted.mask);
         found.retain(|verdict| acted.mask != 0 && verdict.change.alert);
-        let records = records(subject, acted, found, (past, None), self.host_ns);
+        let records = self.records(subject, acted, found, (past, None));
         if !records.is_empty() {
-            let count = records.len();
-            let remember = None;
-            self.send(Delivery::Act { records, remember }, count);
+            self.tell(subject, records, None);
+        }
+    }
+
+    /// Queues the records of one act, and then asks for what more there is to know.
+    pub(super) fn tell(
+        &self,
+        subject: &Subject,
+        records: Vec<Record>,
+        remember: Option<Box<Remember>>,
+    ) {
+        let alert = |record: &Record| match record {
+            Record::Finding(finding) => Alert::of(finding, subject),
+            _ => None,
+        };
+        let alerts: Vec<Alert> = match &self.enrich {
+            Some(_) => records.iter().filter_map(alert).collect(),
+            None => Vec::new(),
+        };
+        let count = records.len();
+        self.send(Delivery::Act { records, remember }, count);
+        for (alert, enrich) in alerts.into_iter().zip(self.enrich.iter().cycle()) {
+            enrich.ask(alert);
         }
     }
 

@@ -31,10 +31,7 @@ fn bench() -> Bench {
     let subject = Arc::new(Subject {
         id: RootfsId(1),
         container: Container::default(),
-        reach: Reach {
-            host: HostMount::find(dir.path(), id),
-            init: None,
-        },
+        reach: Reach::by_host(HostMount::find(dir.path(), id)),
         mount_ns: None,
         root: RootKey {
             device: (0, 0),
@@ -45,6 +42,7 @@ fn bench() -> Bench {
             rung: Rung::Named,
             gaps: Vec::new(),
         },
+        trail: String::new(),
     });
     let (records_in, records) = unbounded();
     let (jobs, work) = Jobs::new(100);
@@ -99,7 +97,7 @@ impl Bench {
                 finding.change.action,
                 finding.writer.and_then(|writer| writer.pid),
             )),
-            Record::Gap(_) => None,
+            Record::Gap(_) | Record::Enrichment(_) | Record::Heartbeat(_) => None,
         };
         let all = self.records.try_iter().flat_map(records);
         all.filter_map(finding).collect()
@@ -207,4 +205,68 @@ fn a_queue_that_stays_full_is_waited_for_once() {
         examiner.tell_unseen(&subject, acted);
     }
     assert!(start.elapsed() < Duration::from_secs(3));
+}
+
+/// The container has the file, and that was told.
+fn with_a_file() -> Bench {
+    let bench = bench();
+    bench.write("/old.so\n");
+    let acted = Acted {
+        mask: WRITING & !mask::DELETE,
+        writer: Some(Writer::unknown(Some(1))),
+        ..Acted::look(SystemTime::now(), Detection::Event)
+    };
+    let over = Arc::new(());
+    let look = Job::Look(
+        Arc::clone(&bench.subject),
+        Box::new(acted),
+        Arc::clone(&over),
+    );
+    bench.jobs.offer(look, Pace::Swift).unwrap();
+    while Arc::strong_count(&over) > 1 {
+        std::thread::yield_now();
+    }
+    bench
+}
+
+#[test]
+fn removed_and_made_anew_by_one_is_one_creation_however_it_is_read() {
+    let bench = with_a_file();
+    bench.write("/x.so\n");
+    bench.act(WRITER, mask::DELETE);
+    bench.act(WRITER, WRITING & !mask::DELETE);
+    let told = [Some(1), Some(WRITER)].map(|pid| (Action::Creation, pid));
+    assert_eq!(bench.told(), told);
+}
+
+#[test]
+fn who_removed_it_did_not_make_what_another_made_since() {
+    let bench = with_a_file();
+    bench.write("/x.so\n");
+    bench.act(WRITER, mask::DELETE);
+    bench.act(WRITER + 1, WRITING & !mask::DELETE);
+    let told = [
+        (Action::Creation, Some(1)),
+        (Action::Deletion, Some(WRITER)),
+        (Action::Creation, Some(WRITER + 1)),
+    ];
+    assert_eq!(bench.told(), told);
+}
+
+#[test]
+fn what_is_written_without_a_pid_waits_for_the_close_that_has_one() {
+    let bench = with_a_file();
+    bench.write("/x.so\n");
+    let inotify = Acted {
+        mask: mask::MODIFY,
+        writer: Some(Writer::unknown(None)),
+        ..Acted::look(SystemTime::now(), Detection::Event)
+    };
+    bench.send(inotify);
+    bench.act(WRITER, mask::MODIFY | mask::CLOSE_WRITE);
+    let told = [
+        (Action::Creation, Some(1)),
+        (Action::Modification, Some(WRITER)),
+    ];
+    assert_eq!(bench.told(), told);
 }

@@ -108,6 +108,10 @@ impl Notify {
             }
             let name = event.name.unwrap_or_default();
             if let Some(marked) = self.book.get(&event.wd) {
+                let aside = marked.aside(name.as_encoded_bytes());
+                if aside.is_some() && aside.as_ref() != reading.aside.last() {
+                    reading.aside.extend(aside);
+                }
                 marked.trigger(
                     name.as_encoded_bytes(),
                     bits,

@@ -154,6 +154,7 @@ mod tests {
                     path: PathBuf::from(path),
                     id: 7,
                     unique: None,
+                    within: None,
                 }),
                 init: None,
             },
@@ -167,6 +168,7 @@ mod tests {
                 rung: Rung::Named,
                 gaps: Vec::new(),
             },
+            trail: String::new(),
         }
     }
 

@@ -10,11 +10,14 @@ use crate::sys::pidfd;
 use crate::watch::budget::{Actor, Folded};
 use crate::watch::jobs::Acted;
 use crate::watch::watched::Watched;
-use crate::who::process::{Boot, writer};
+use crate::who::process::Boot;
+use crate::who::trail::Trail;
 
 /// A copy-up ends, and what it was for is done, within this time. Its writer is the
 /// only one that the kernel tells of a change of attributes, and of a rename.
 const COPY_UP: Duration = Duration::from_millis(500);
+/// Queues that are read one after the other within this time may be read in the wrong order.
+const ONE_READ: Duration = Duration::from_millis(20);
 
 impl Watched {
     /// The writer was resolved at an earlier trigger of this act.
@@ -30,8 +33,13 @@ impl Watched {
         earlier.as_ref().is_none_or(lives) || !pidfd.is_some_and(lives)
     }
 
-    pub(super) fn resolve(&self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Actor {
-        let writer = writer(boot, pid, pidfd);
+    pub(super) fn resolve(
+        &self,
+        (boot, trail): (&Boot, &mut Trail),
+        pid: i32,
+        pidfd: Option<&OwnedFd>,
+    ) -> Actor {
+        let writer = trail.writer(boot, pid, pidfd);
         // Only a container that no file named needs to know whose root the writer has.
         let same_root = self.subject.container.id.is_none()
             && pidfd.is_some_and(|pidfd| root_of(pid, pidfd).as_ref() == Some(&self.subject.root));
@@ -43,7 +51,7 @@ impl Watched {
         if act.mask == 0
             && let Some(actor) = &actor
         {
-            self.copied = Some((actor.clone(), Instant::now()));
+            self.copied = Some((actor.clone(), act.first));
         }
         let (writer, same_root) = actor
             .or_else(|| self.copied(&act))
@@ -61,13 +69,13 @@ impl Watched {
 
     /// One act of all that was gathered. Of several writers any may have made the
     /// difference that will be seen: the last is named, the first kept, none confirmed.
-    pub(super) fn gathered(&self, boot: &Boot, folded: Folded) -> Acted {
+    pub(super) fn gathered(&self, who: (&Boot, &mut Trail), folded: Folded) -> Acted {
         if folded.acts == 0 {
             return Acted::look(at(folded.since), Detection::Event);
         }
         let (writer, same_root) = match (folded.first, folded.last) {
             (first, Some((pid, pidfd))) if folded.several => {
-                let (last, same_root) = self.resolve(boot, pid, pidfd.as_ref());
+                let (last, same_root) = self.resolve(who, pid, pidfd.as_ref());
                 let writer = Writer {
                     confirmed: false,
                     first: first.map(|(first, _)| Box::new(first)),
@@ -90,10 +98,12 @@ impl Watched {
     }
 
     /// The writer of a copy-up, for the act that it was made for: any other act has a
-    /// writer of its own in the writable layer or by its descriptor.
+    /// writer of its own in the writable layer or by its descriptor. Unless the copy-up
+    /// was for something else in `etc`.
     fn copied(&mut self, act: &Act) -> Option<Actor> {
         let (actor, at) = self.copied.take()?;
-        let fits = act.mask != 0 && act.pid.is_none() && at.elapsed() < COPY_UP;
+        let other = self.aside.is_some_and(|aside| aside + ONE_READ > at);
+        let fits = act.mask != 0 && act.pid.is_none() && at.elapsed() < COPY_UP && !other;
         fits.then_some(actor)
     }
 }

@@ -64,7 +64,8 @@ impl Docker {
         self.ids.add(run(command.arg(image).args(argv)))
     }
 
-    fn client(&self, args: &[&str]) -> Command {
+    /// A call of its client.
+    pub fn client(&self, args: &[&str]) -> Command {
         client(&self.scratch, args)
     }
 }

@@ -2,8 +2,13 @@
 //! scratch directory, so that nothing of the machine's own runtimes is touched.
 
 pub mod containerd;
+pub mod cri;
 pub mod docker;
+pub mod lxc;
+pub mod nested;
+pub mod nspawn;
 pub mod podman;
+pub mod rootless;
 pub mod runc;
 
 use std::cell::RefCell;

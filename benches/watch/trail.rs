@@ -1,0 +1,125 @@
+//! What the exec trail costs those who execute, and the watcher: loops of programs that
+//! do nothing, with the trail and without, in turns.
+
+use std::fs;
+use std::io::{Error, Result};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::clock::{Series, micros, now, ratio};
+use crate::process::cpu;
+use crate::support::overlay::{Image, Overlay};
+use crate::support::scratch::Scratch;
+use crate::support::{dynamic, tiny};
+use crate::tail::Tail;
+use crate::writer::{MARKER, PROGRAM, in_the_container};
+
+const NOTHING: &str = "/bin/nothing";
+/// Turns with and without.
+const TURNS: usize = 6;
+
+/// Prints the table; `count` programs in each turn.
+pub fn run(count: usize) {
+    let image = Image::new();
+    let inside = |path: &str| image.lower().join(path.trim_start_matches('/'));
+    fs::copy(std::env::current_exe().unwrap(), inside(PROGRAM)).unwrap();
+    fs::write(inside(MARKER), "").unwrap();
+    let mut programs = Vec::new();
+    match tiny::nothing(&inside(NOTHING)) {
+        true => programs.push(("static, does nothing", NOTHING.to_owned())),
+        false => println!("left out: static (no program for this architecture)"),
+    }
+    match dynamic::place(&image, "true") {
+        Ok(path) => programs.push(("dynamic, true", path)),
+        Err(reason) => println!("left out: dynamic ({reason})"),
+    }
+    let container = image.start().unwrap_or_else(|reason| panic!("{reason}"));
+    println!("{TURNS} turns of {count} programs each; fork, execve, exit, wait; p50 in us");
+    println!(
+        "  {:<24}{:>10}{:>10}{:>8}{:>18}{:>10}{:>8}",
+        "", "without", "with", "ratio", "CPU us/exec", "read", "lost"
+    );
+    for (name, program) in &programs {
+        measure(&container, name, program, count);
+    }
+}
+
+/// Watchers come and go for each turn, so that both kinds see the same weather.
+fn measure(container: &Overlay, name: &str, program: &str, count: usize) {
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    let (mut spent, mut read, mut lost) = (0, 0, 0);
+    for _ in 0..TURNS {
+        let (times, ..) = turn(container, program, count, false);
+        without.extend(times);
+        let (times, took, counters) = turn(container, program, count, true);
+        with.extend(times);
+        spent += took;
+        read += counters.0;
+        lost += counters.1;
+    }
+    let (without, with) = (
+        Series::of(without).percentile(50),
+        Series::of(with).percentile(50),
+    );
+    let each = spent / (TURNS * count) as u64;
+    println!(
+        "  {name:<24}{:>10}{:>10}{:>8}{:>18}{read:>10}{lost:>8}",
+        micros(without),
+        micros(with),
+        ratio(with, without),
+        micros(each)
+    );
+}
+
+/// Times, CPU of the watcher's loop, and events read and lost.
+fn turn(
+    container: &Overlay,
+    program: &str,
+    count: usize,
+    trail: bool,
+) -> (Vec<u64>, u64, (u64, u64)) {
+    let files = Scratch::new();
+    let more = format!("exec-trail = {trail}\nsweep = \"1s\"\n");
+    let ldwatch = Tail::ldwatch_with(files.path(), &more);
+    sleep(Duration::from_secs(6));
+    let own = format!("{:.15}", "ldwatch");
+    let of_loop = || cpu(ldwatch.pid()).get(&own).copied().unwrap_or(0);
+    let before = of_loop();
+    let output = container
+        .command(PROGRAM)
+        .args(["execs", program, &count.to_string()])
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "the loop: {}", output.status);
+    let spent = of_loop() - before;
+    sleep(Duration::from_millis(1500));
+    let text = fs::read(files.join("status.json")).unwrap_or_default();
+    let status: Value = serde_json::from_slice(&text).unwrap_or_default();
+    let counter = |name: &str| status["counters"][name].as_u64().unwrap_or(0);
+    let counters = (counter("execs"), counter("execs-lost"));
+    ldwatch.stop();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let times = text.lines().filter_map(|line| line.parse().ok());
+    (times.collect(), spent, counters)
+}
+
+/// `execs PROGRAM COUNT`: one process after the other; prints what each took.
+pub fn execs(program: &str, count: usize) -> Result<()> {
+    in_the_container()?;
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        let start = now();
+        let status = Command::new(program).status()?;
+        times.push(now() - start);
+        if !status.success() {
+            return Err(Error::other(format!("{program}: {status}")));
+        }
+    }
+    let lines: Vec<String> = times.iter().map(u64::to_string).collect();
+    println!("{}", lines.join("\n"));
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! Writers of every kind around one container.
+
+use super::*;
+use crate::model::Ancestor;
+use crate::parse::cgroup::{Member, Runtime};
+
+fn writer(id: Option<&str>, mount_ns: u64) -> Writer {
+    let member = id.map(|id| Member {
+        id: Some(id.to_owned()),
+        runtime: Runtime::Docker,
+        pod_uid: None,
+    });
+    Writer {
+        mount_ns: Some(mount_ns),
+        member,
+        ..Writer::unknown(Some(7))
+    }
+}
+
+fn container(id: Option<&str>) -> Container {
+    Container {
+        id: id.map(str::to_owned),
+        ..Container::default()
+    }
+}
+
+fn around(container_ns: Option<u64>) -> Around {
+    Around {
+        container_ns,
+        host_ns: Some(1),
+        init: Some(3),
+        init_named: true,
+        ..Around::default()
+    }
+}
+
+fn origin(mut writer: Writer, mut container: Container, container_ns: Option<u64>) -> Origin {
+    place(&mut writer, &mut container, around(container_ns));
+    writer.origin
+}
+
+#[test]
+fn the_cgroup_or_the_namespace_places_a_writer_inside() {
+    assert_eq!(
+        origin(writer(Some("a"), 5), container(Some("a")), None),
+        Origin::Inside
+    );
+    assert_eq!(
+        origin(writer(None, 5), container(Some("a")), Some(5)),
+        Origin::Inside
+    );
+}
+
+#[test]
+fn another_container_and_the_host_are_told_apart() {
+    assert_eq!(
+        origin(writer(Some("b"), 6), container(Some("a")), Some(5)),
+        Origin::OtherContainer
+    );
+    assert_eq!(
+        origin(writer(None, 1), container(Some("a")), Some(5)),
+        Origin::Host
+    );
+}
+
+#[test]
+fn nothing_to_go_by_is_unknown() {
+    assert_eq!(
+        origin(writer(None, 6), container(Some("a")), Some(5)),
+        Origin::Unknown
+    );
+    assert_eq!(
+        origin(Writer::unknown(Some(7)), container(Some("a")), Some(5)),
+        Origin::Unknown
+    );
+}
+
+#[test]
+fn an_unnamed_container_takes_the_id_of_its_first_process() {
+    let taken = |same_root| {
+        let mut unnamed = container(None);
+        let around = Around {
+            same_root,
+            ..around(None)
+        };
+        place(&mut writer(Some("a"), 6), &mut unnamed, around);
+        unnamed.id
+    };
+    assert_eq!(taken(true).as_deref(), Some("a"));
+    assert_eq!(taken(false), None);
+}
+
+fn parent(pid: i32, mount_ns: u64) -> Ancestor {
+    Ancestor {
+        pid,
+        mount_ns: Some(mount_ns),
+        ..Ancestor::default()
+    }
+}
+
+fn placed(edit: impl FnOnce(&mut Writer), around: Around) -> Writer {
+    let mut writer = Writer {
+        vpid: Some(70),
+        confirmed: true,
+        ..writer(Some("a"), 5)
+    };
+    edit(&mut writer);
+    place(&mut writer, &mut container(Some("a")), around);
+    writer
+}
+
+#[test]
+fn the_parents_tell_the_inits_children_from_a_session() {
+    let entry = |parents: Vec<Ancestor>, vpid| {
+        let edit = |writer: &mut Writer| {
+            writer.vpid = Some(vpid);
+            writer.parents = parents;
+        };
+        placed(edit, around(Some(5))).entry
+    };
+    assert_eq!(entry(vec![parent(9, 5), parent(3, 5)], 70), Entry::Init);
+    assert_eq!(entry(vec![parent(9, 5), parent(2, 1)], 70), Entry::Session);
+    assert_eq!(entry(vec![parent(9, 5)], 70), Entry::Unknown, "cut short");
+    assert_eq!(entry(vec![parent(2, 1)], 1), Entry::Init);
+    // Pids of the host: an orphan looks the same.
+    assert_eq!(entry(vec![parent(2, 1)], 7), Entry::Unknown);
+}
+
+#[test]
+fn who_joins_the_namespace_with_a_cgroup_of_its_own_is_from_outside() {
+    let joined = |id: Option<&str>, parents: Vec<Ancestor>, named| {
+        let member = id.and_then(|id| writer(Some(id), 5).member);
+        let edit = |writer: &mut Writer| {
+            (writer.member, writer.parents) = (member, parents);
+        };
+        let around = Around {
+            init_named: named,
+            ..around(Some(5))
+        };
+        let writer = placed(edit, around);
+        (writer.origin, writer.entry)
+    };
+    let outside = || vec![parent(9, 5), parent(2, 1)];
+    let host = (Origin::Host, Entry::Outside);
+    assert_eq!(joined(None, outside(), true), host);
+    let other = (Origin::OtherContainer, Entry::Outside);
+    assert_eq!(joined(Some("b"), outside(), true), other);
+    // Where no cgroup of the container holds an ID it proves nothing.
+    let session = (Origin::Inside, Entry::Session);
+    assert_eq!(joined(None, outside(), false), session);
+    // The init's own child moved itself to another cgroup.
+    let moved = vec![parent(3, 5), parent(2, 1)];
+    assert_eq!(
+        joined(Some("b"), moved, true),
+        (Origin::Inside, Entry::Init)
+    );
+}
+
+#[test]
+fn the_namespace_goes_before_a_cgroup_that_was_chosen() {
+    let attacker = Home {
+        id: Some("b".to_owned()),
+        told_by: "mount-namespace",
+        ..Home::default()
+    };
+    let elsewhere = Around {
+        elsewhere: Some(attacker.clone()),
+        ..around(Some(5))
+    };
+    let writer = placed(|writer| writer.mount_ns = Some(6), elsewhere);
+    assert_eq!(writer.origin, Origin::OtherContainer);
+    assert_eq!(writer.home, Some(attacker));
+    let writer = placed(|writer| writer.mount_ns = Some(1), around(Some(5)));
+    assert_eq!((writer.origin, writer.home), (Origin::Host, None));
+}
+
+#[test]
+fn a_copy_tool_is_known_by_its_executable_on_the_host() {
+    let tool = |path: &str, mount_ns, parent: Ancestor, args: &[&str]| {
+        let edit = |writer: &mut Writer| {
+            writer.member = None;
+            writer.vpid = Some(7);
+            writer.mount_ns = Some(mount_ns);
+            writer.name = Some(b"dockerd".to_vec());
+            writer.executable = Some(path.as_bytes().to_vec());
+            writer.args = args.iter().map(|arg| arg.as_bytes().to_vec()).collect();
+            writer.parents = vec![parent];
+        };
+        placed(edit, around(Some(5))).tool
+    };
+    let dockerd = |ns| Ancestor {
+        executable: Some(b"/usr/bin/dockerd".to_vec()),
+        ..parent(2, ns)
+    };
+    let untar = &["docker-untar"];
+    assert_eq!(
+        tool("/usr/bin/dockerd", 9, dockerd(1), untar),
+        Some("docker cp")
+    );
+    assert_eq!(tool("/usr/bin/dockerd", 9, dockerd(8), untar), None);
+    assert_eq!(tool("/tmp/dockerd", 9, dockerd(1), untar), None);
+    assert_eq!(tool("/usr/bin/dockerd", 9, parent(2, 1), untar), None);
+    let shell = || parent(2, 1);
+    let copy = &["podman", "cp", "a", "b:/c"];
+    assert_eq!(tool("/usr/bin/podman", 1, shell(), copy), Some("podman cp"));
+    let other = &["podman", "commit"];
+    assert_eq!(tool("/usr/bin/podman", 1, shell(), other), Some("podman"));
+}

@@ -1,0 +1,254 @@
+//! What the host's mount table does not show: the roots of processes in other mount
+//! namespaces, and the overlays that are mounted there before they become a root.
+//!
+//! A user's containers are mounted in the namespace of the user's pause process, a
+//! nested container in that of the one around it, and LXC mounts in the container's
+//! own. Whoever owns such a namespace chooses its paths: a runtime's files are asked
+//! about one only when it leads to the same place as on the host.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use crate::model::Container;
+use crate::parse::fstype::is_trusted;
+use crate::reach::{HostMount, ProcessKey, Reach, is_on_host, pinned, same_on_host};
+use crate::survey::known::{Known, sighting, take_init};
+use crate::survey::mounts::{RootKey, RootMount};
+use crate::survey::processes::{Init, Inner};
+use crate::survey::runtime::Owner;
+use crate::survey::sight::{News, Survey};
+use crate::survey::spots::upper_spots;
+
+const PROC: &str = "/proc";
+
+impl Survey {
+    /// Looks at the processes of a new cgroup. The mount namespace of the first that has
+    /// one of its own.
+    pub fn processes_of(&mut self, pids: &[i32], tell: &mut dyn FnMut(News)) -> Option<u64> {
+        let host_ns = self.host_ns;
+        let namespace = pids
+            .iter()
+            .find_map(|&pid| self.inits.look(PROC.as_ref(), pid, host_ns))?;
+        self.settle(namespace, tell);
+        Some(namespace)
+    }
+
+    /// The mount table of a namespace changed.
+    pub fn table(&mut self, namespace: u64, tell: &mut dyn FnMut(News)) {
+        if self.inits.refresh(PROC.as_ref(), namespace).is_some() {
+            self.settle(namespace, tell);
+        }
+    }
+
+    /// The namespaces whose tables may bring a container, with a process of each: those
+    /// that are new, and those of users and of containers' surroundings. The tables of
+    /// known containers are waited for elsewhere.
+    #[must_use]
+    pub fn to_follow(&self) -> Vec<(u64, ProcessKey)> {
+        let known: HashSet<u64> = self
+            .known
+            .iter()
+            .filter(|known| known.reach.init.is_some())
+            .filter_map(|known| known.mount_ns)
+            .collect();
+        let foreign = |init: &Init| init.own_users || init.root.key != self.host_root;
+        self.inits
+            .all()
+            .filter(|(init, young)| !known.contains(&init.mount_ns) && (*young || foreign(init)))
+            .map(|(init, _)| (init.mount_ns, init.key))
+            .collect()
+    }
+
+    /// Takes up what the table of one namespace says now.
+    fn settle(&mut self, namespace: u64, tell: &mut dyn FnMut(News)) {
+        self.inner_mounts(tell);
+        let Some(init) = self.inits.get(namespace).cloned() else {
+            return;
+        };
+        let key = &init.root.key;
+        for known in &mut self.known {
+            // A process that went on to another root is no way to the one before.
+            if known.root != *key && known.reach.init.is_some_and(|way| way.key == init.key) {
+                known.reach.init = None;
+            }
+        }
+        self.drop_ended(tell);
+        self.drop_stale(key, tell);
+        let Some(known) = self.known.iter_mut().find(|known| known.root == *key) else {
+            return self.hidden(&init, tell);
+        };
+        let elder = known.reach.init.map(|way| way.key).is_some_and(|known| {
+            known != init.key && known.age() < init.key.age() && pinned(known).is_ok()
+        });
+        if elder {
+            return;
+        }
+        if take_init(known, Some(&init), &mut self.readers) || known.untold {
+            known.untold = false;
+            sighting(known, tell);
+        }
+    }
+
+    /// Takes up the overlays in the tables that were read: each may become the root of a
+    /// container, and can be marked before.
+    pub(super) fn inner_mounts(&mut self, tell: &mut dyn FnMut(News)) {
+        for Inner { init, overlays } in self.inits.take_inner() {
+            self.unmounted(init.key, &overlays);
+            for overlay in &overlays {
+                self.drop_stale(&overlay.key, tell);
+                self.inner_mount(&init, overlay, tell);
+            }
+        }
+        self.drop_ended(tell);
+    }
+
+    /// Forgets the root filesystem of that device, or directory, when no way leads to it any
+    /// more: the device may be another's by now, and the directory used again.
+    pub(super) fn drop_stale(&mut self, key: &RootKey, tell: &mut dyn FnMut(News)) {
+        self.known.retain(|known| {
+            let there = known.root != *key || known.reach.is_open();
+            if !there {
+                self.guard.forget(known.id);
+                tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
+            }
+            there
+        });
+    }
+
+    /// What a namespace does not mount any more is not reached through it. Path, device
+    /// and mount id may be those of a later mount: the unique mount id tells.
+    fn unmounted(&mut self, key: ProcessKey, overlays: &[RootMount]) {
+        for known in &mut self.known {
+            let here = known.reach.host.as_ref();
+            let Some(here) = here.filter(|mount| mount.within == Some(key)) else {
+                continue;
+            };
+            let same = |o: &&RootMount| o.mount == here.id && o.mountpoint == here.path;
+            let found = overlays.iter().find(same);
+            let now = found.and_then(|o| HostMount::find_within(key, &o.mountpoint, o.mount));
+            if now.as_ref() != Some(here) {
+                known.reach.host = None;
+                known.reach.init = known.reach.init.filter(|init| pinned(init.key).is_ok());
+            }
+        }
+    }
+
+    fn inner_mount(&mut self, init: &Init, overlay: &RootMount, tell: &mut dyn FnMut(News)) {
+        let known = self
+            .known
+            .iter_mut()
+            .find(|known| known.root == overlay.key);
+        if let Some(known) = known {
+            mounted_again(known, init.key, overlay, tell);
+            return;
+        }
+        let owner = match overlay.mountpoint.parent() {
+            Some(parent) if self.is_hosts(init, parent) => self.readers.owner(&overlay.mountpoint),
+            _ => Owner::Unknown,
+        };
+        let container = match owner {
+            Owner::Work(_) => return,
+            Owner::Container(container) => *container,
+            Owner::Unknown => nobody(),
+        };
+        let Some(host) = HostMount::find_within(init.key, &overlay.mountpoint, overlay.mount)
+        else {
+            return;
+        };
+        let upper = overlay
+            .upper
+            .clone()
+            .filter(|upper| self.is_hosts(init, upper));
+        let known = Known {
+            id: self.fresh(),
+            root: overlay.key.clone(),
+            closed: None,
+            reach: Reach {
+                host: Some(host),
+                init: None,
+            },
+            mount_ns: None,
+            // They are named in a namespace of the container's own making.
+            layers_answer: false,
+            upper,
+            container,
+            untold: false,
+            guarded: false,
+        };
+        sighting(&known, tell);
+        self.known.push(known);
+    }
+
+    /// A path of that namespace is the host's: nothing of its own covers it.
+    fn is_hosts(&self, init: &Init, path: &Path) -> bool {
+        init.root.key == self.host_root && same_on_host(init.key, path)
+    }
+
+    /// A root filesystem that the host's mount table does not show, or not as one. A
+    /// service with private mounts has the host's root, or a part of it.
+    pub(super) fn hidden(&mut self, init: &Init, tell: &mut dyn FnMut(News)) {
+        let key = &init.root.key;
+        if !init.root.is_overlay() && (!init.contained || *key == self.host_root) {
+            return;
+        }
+        let closed = (!is_trusted(&init.root.fstype)).then(|| {
+            let fstype = String::from_utf8_lossy(&init.root.fstype);
+            format!(
+                "the root filesystem is {fstype}: its server may not answer, so it is not asked"
+            )
+        });
+        let mut known = Known {
+            id: self.fresh(),
+            root: key.clone(),
+            closed,
+            reach: Reach {
+                host: None,
+                init: None,
+            },
+            mount_ns: None,
+            // They are named in a namespace of the container's own making.
+            layers_answer: false,
+            upper: upper(init),
+            container: nobody(),
+            untold: false,
+            guarded: false,
+        };
+        take_init(&mut known, Some(init), &mut self.readers);
+        sighting(&known, tell);
+        self.known.push(known);
+    }
+}
+
+/// A mount of a root filesystem in the book. Where no unique mount id tells it from the
+/// one before, it is marked anew at each look.
+fn mounted_again(
+    known: &mut Known,
+    key: ProcessKey,
+    overlay: &RootMount,
+    tell: &mut dyn FnMut(News),
+) {
+    let within = known.reach.host.as_ref().map(|mount| mount.within);
+    if within.is_some_and(|within| within != Some(key)) {
+        return;
+    }
+    if within.is_none() {
+        known.reach.host = HostMount::find_within(key, &overlay.mountpoint, overlay.mount);
+    }
+    let host = known.reach.host.as_ref();
+    if host.is_some_and(|mount| mount.unique.is_none()) {
+        sighting(known, tell);
+    }
+}
+
+/// The writable layer, as the mounter named it. A user may name any path.
+fn upper(init: &Init) -> Option<PathBuf> {
+    let upper = init.root.upper.clone().filter(|_| !init.own_users)?;
+    is_on_host(&upper).then_some(upper)
+}
+
+fn nobody() -> Container {
+    Container {
+        missing: vec!["id"],
+        ..Container::default()
+    }
+}

@@ -1,0 +1,35 @@
+//! Which root filesystems the exec trail covers.
+
+use std::os::fd::AsFd;
+
+use nix::sys::stat::{fstat, major, minor};
+
+use crate::survey::sight::Sighting;
+use crate::survey::spots::Kind;
+use crate::who::trail::Trail;
+
+/// The word for a root filesystem whose programs are on the trail.
+pub const ON: &str = "on";
+
+/// Marks the root filesystem of a sighting, where it may be: `on`, or why not.
+#[must_use]
+pub fn trail_of(trail: &Trail, sighting: &Sighting) -> String {
+    if trail.queue().is_some() && !sighting.layers_answer {
+        return "not all its layers are known to answer".to_owned();
+    }
+    // Only the superblock that was judged; the root may be another one by now.
+    let is_it = |fd: &std::os::fd::OwnedFd| {
+        fstat(fd).is_ok_and(|stat| {
+            let device = sighting.root.device;
+            (major(stat.st_dev), minor(stat.st_dev)) == (device.0.into(), device.1.into())
+        })
+    };
+    let mut roots = sighting.spots.iter().filter(|spot| spot.kind == Kind::Root);
+    match roots.find(|spot| is_it(&spot.fd)) {
+        Some(root) => match trail.mark(root.fd.as_fd()) {
+            Ok(()) => ON.to_owned(),
+            Err(why) => why,
+        },
+        None => "its root directory was not found".to_owned(),
+    }
+}

@@ -1,0 +1,229 @@
+//! The exec trail: the last program that each process in a watched root filesystem
+//! opened to execute. It names a writer that was gone before it could be read.
+//!
+//! What it tells is a hint and never more. A program's loader and a script's
+//! interpreter are opened to be executed, too, and are told apart here by what stood
+//! before them; but unread events of one process merge, an execve(2) that failed after
+//! the open leaves a program that never ran, and one from another filesystem leaves
+//! none. Its queue may overflow: that costs names of writers, never sight of a change.
+
+mod book;
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
+
+use nix::sys::uio::pread;
+use nix::time::{ClockId, clock_gettime};
+
+use crate::model::{Hint, HintSource, Writer, WriterSource};
+use crate::parse::elf::{Head, head};
+use crate::sys::fanotify::{Group, mask};
+use crate::who::process::{Boot, writer};
+
+use self::book::{Book, Program};
+
+/// Bytes of events taken at once, of 24 bytes each: each holds a file open until it
+/// was looked at.
+const BATCH: usize = 64 * 24;
+/// How long it is read in one turn of the loop: file events come first.
+const TURN: Duration = Duration::from_millis(2);
+/// How long it is read before a writer is resolved by it. One that is not empty then is
+/// in a storm: for a while the next writers wait for one batch only.
+const DRAIN: Duration = Duration::from_millis(4);
+const STORM: Duration = Duration::from_millis(20);
+/// Bytes of a program's head: its program headers and the name of its loader.
+const HEAD: usize = 1024;
+/// Longest path kept.
+const MAX_PATH: usize = 512;
+
+/// The trail of all marked root filesystems.
+#[derive(Debug)]
+pub struct Trail {
+    group: Result<Group, String>,
+    book: Book,
+    own_pid: i32,
+    /// When a drain did not come to the end.
+    behind: Option<Instant>,
+    /// Programs opened for execution, as far as they were read.
+    pub execs: u64,
+    /// Overflows of the queue, and reads that failed: records that are missing.
+    pub lost: u64,
+}
+
+impl Trail {
+    /// An empty trail. One that cannot be made, or is not wanted, says why when it is
+    /// asked to mark.
+    #[must_use]
+    pub fn new(wanted: bool) -> Self {
+        let group = if wanted {
+            Group::of_descriptors(BATCH).map_err(|error| format!("no group: {error}"))
+        } else {
+            Err("switched off".to_owned())
+        };
+        Self {
+            group,
+            book: Book::default(),
+            own_pid: nix::unistd::getpid().as_raw(),
+            behind: None,
+            execs: 0,
+            lost: 0,
+        }
+    }
+
+    /// The queue, to wait for.
+    #[must_use]
+    pub fn queue(&self) -> Option<BorrowedFd<'_>> {
+        self.group.as_ref().ok().map(AsFd::as_fd)
+    }
+
+    /// Marks the filesystem of a root directory held open. Reading an event opens the
+    /// program, so every layer beneath must be one that answers.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub fn mark(&self, root: BorrowedFd<'_>) -> Result<(), String> {
+        let group = self.group.as_ref().map_err(Clone::clone)?;
+        group
+            .mark_filesystem(root, mask::OPEN_EXEC)
+            .map_err(|error| format!("refused: {error}"))
+    }
+
+    /// Reads for one turn of the loop at most. What is left makes it ready again.
+    pub fn read(&mut self) {
+        self.read_for(TURN);
+    }
+
+    /// Whether it was read to its end.
+    fn read_for(&mut self, time: Duration) -> bool {
+        let start = Instant::now();
+        while self.batch() {
+            if start.elapsed() >= time {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn drain(&mut self) {
+        let storm = self.behind.is_some_and(|behind| behind.elapsed() < STORM);
+        let time = if storm { Duration::ZERO } else { DRAIN };
+        if !self.read_for(time) && !storm {
+            self.behind = Some(Instant::now());
+        }
+    }
+
+    /// Reads one batch; whether there may be more.
+    fn batch(&mut self) -> bool {
+        let Ok(group) = &mut self.group else {
+            return false;
+        };
+        let batch = match group.read() {
+            Ok(batch) => batch,
+            // The event that could not be opened is gone; the next may be readable.
+            Err(error) => {
+                self.lost += 1;
+                return error.raw_os_error() != Some(libc::EMFILE);
+            }
+        };
+        let now = ticks_now();
+        for event in &batch.events {
+            self.lost += u64::from(event.mask & mask::OVERFLOW != 0);
+            let Some(object) = &event.object else {
+                continue;
+            };
+            if event.pid > 0 && event.pid != self.own_pid {
+                self.execs += 1;
+                self.book
+                    .note(event.pid, path(object), head_of(object), now);
+            }
+        }
+        !batch.events.is_empty()
+    }
+
+    /// The process behind an event: from `/proc` while it is there, and where that does
+    /// not name the executable, with the trail's hint.
+    #[must_use]
+    pub fn writer(&mut self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
+        let before = self.book.opened(pid);
+        let mut writer = writer(boot, pid, pidfd);
+        if self.group.is_err() || pid <= 0 {
+            return writer;
+        }
+        self.drain();
+        if writer.executable.is_some() {
+            // It executed one program, and about when it wrote, another: which of the
+            // two wrote is not known.
+            let more = before.is_some() && self.book.opened(pid) != before;
+            writer.confirmed &= !more;
+        } else {
+            self.complete(boot, &mut writer);
+        }
+        writer
+    }
+
+    /// Adds what the trail knows of a writer without an executable.
+    fn complete(&mut self, boot: &Boot, writer: &mut Writer) {
+        let Some(pid) = writer.pid else { return };
+        // An older record is of an earlier process with that pid.
+        let born = writer.start.map(|start| boot.ticks_at(start));
+        let own = self.book.last(pid, born.unwrap_or(0));
+        writer.hint = match own {
+            Some(program) => hint(program, writer.name.as_deref(), HintSource::ExecTrail),
+            None => self.parent(writer),
+        };
+        if writer.hint.is_some() && writer.source == WriterSource::Unknown {
+            writer.source = WriterSource::ExecTrail;
+        }
+    }
+
+    /// The parent's program, of a child that bears its name: it executed none itself,
+    /// or none that is seen. Only a zombie still tells its parent.
+    fn parent(&self, writer: &Writer) -> Option<Hint> {
+        let parent = writer.parents.first()?;
+        if writer.source != WriterSource::Zombie || writer.name.as_ref() != Some(&parent.name) {
+            return None;
+        }
+        let program = self.book.last(parent.pid, 0)?;
+        hint(program, writer.name.as_deref(), HintSource::ParentExecTrail)
+    }
+}
+
+fn hint(program: &Program, comm: Option<&[u8]>, source: HintSource) -> Option<Hint> {
+    let hint = Hint {
+        source,
+        executable: program.executable(comm).map(<[u8]>::to_vec),
+        script: program.script().map(<[u8]>::to_vec),
+    };
+    (hint.executable.is_some() || hint.script.is_some()).then_some(hint)
+}
+
+/// The path under which the process opened it, as `/proc/PID/exe` would name it.
+fn path(object: &OwnedFd) -> Option<Vec<u8>> {
+    let link = format!("/proc/self/fd/{}", object.as_raw_fd());
+    let path = std::fs::read_link(link).ok()?;
+    let path = path.as_os_str().as_bytes();
+    (path.len() <= MAX_PATH).then(|| path.to_vec())
+}
+
+/// What the file is to execve(2). It was read by the kernel just now.
+fn head_of(object: &OwnedFd) -> Head {
+    let mut bytes = [0; HEAD];
+    let length = pread(object, &mut bytes, 0).unwrap_or(0);
+    head(bytes.get(..length).unwrap_or_default())
+}
+
+/// Clock ticks since boot, of 10 ms as in `/proc/PID/stat`, begun ones included.
+fn ticks_now() -> u64 {
+    let since = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::MAX, Duration::from);
+    u64::try_from(since.as_millis() / 10).unwrap_or(u64::MAX)
+}
+
+/// Tries whether this kernel keeps a trail.
+///
+/// # Errors
+/// The errno of the mark: `EINVAL` before Linux 5.0.
+pub fn probe(root: BorrowedFd<'_>) -> io::Result<()> {
+    Group::of_descriptors(BATCH)?.mark_filesystem(root, mask::OPEN_EXEC)
+}

@@ -1,0 +1,163 @@
+//! What the trail remembers: per process the last program, told apart from its loader
+//! and its interpreter. Bounded: of two halves the older is forgotten when the younger
+//! is full.
+
+use std::collections::HashMap;
+use std::mem::take;
+
+use crate::parse::elf::Head;
+
+/// Processes and bytes of paths in one half.
+const MAX_PIDS: usize = 2048;
+const MAX_BYTES: usize = 128 * 1024;
+
+/// What a process opens next if its execve(2) goes on.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    /// Nothing is known to follow.
+    Program,
+    /// The loader, by the last part of the path that the program gave.
+    Loader(Box<[u8]>),
+    /// The interpreter of the script.
+    Interpreter,
+}
+
+/// The last program of one process.
+#[derive(Debug)]
+pub(super) struct Program {
+    /// `None`: its path is too long to be kept.
+    path: Option<Box<[u8]>>,
+    script: Option<Box<[u8]>>,
+    /// The program before it.
+    earlier: Option<Box<[u8]>>,
+    next: Next,
+    /// Programs that this process opened so far.
+    count: u32,
+    /// When it was read, in clock ticks since boot.
+    ticks: u64,
+}
+
+impl Program {
+    /// The program itself, of a process with the name `comm`. Not known of a script
+    /// whose interpreter was not seen. One whose loader was not seen never ran, or the
+    /// events of the process merged and another ran after it: then only its name tells
+    /// this program from the one before.
+    pub(super) fn executable(&self, comm: Option<&[u8]>) -> Option<&[u8]> {
+        let bears = |path: &&[u8]| comm.is_some_and(|comm| is_name_of(comm, path));
+        let earlier = self.earlier.as_deref();
+        let last = self.path.as_deref();
+        match self.next {
+            Next::Interpreter => None,
+            _ if last.as_ref().is_some_and(bears) => last,
+            _ if earlier.as_ref().is_some_and(bears) => earlier,
+            Next::Loader(_) if self.count > 1 => None,
+            _ => last,
+        }
+    }
+
+    /// The script that it was to run.
+    pub(super) fn script(&self) -> Option<&[u8]> {
+        let own = self.path.as_deref();
+        let is_script = self.next == Next::Interpreter;
+        self.script.as_deref().or(own.filter(|_| is_script))
+    }
+
+    fn bytes(&self) -> usize {
+        let length = |path: &Option<Box<[u8]>>| path.as_ref().map_or(0, |path| path.len());
+        length(&self.path) + length(&self.script) + length(&self.earlier)
+    }
+}
+
+/// The last program by pid.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    young: HashMap<i32, Program>,
+    old: HashMap<i32, Program>,
+    /// Bytes of the paths in the younger half; overwritten ones count.
+    bytes: usize,
+}
+
+impl Book {
+    /// Notes that a process opened a file to execute it.
+    pub(super) fn note(&mut self, pid: i32, path: Option<Vec<u8>>, head: Head, ticks: u64) {
+        let mut last = self.young.remove(&pid).or_else(|| self.old.remove(&pid));
+        if let Some(program) = &mut last
+            && let Next::Loader(name) = &program.next
+            && is_loader(path.as_deref(), &head, name)
+        {
+            program.next = Next::Program;
+            program.ticks = ticks;
+        } else {
+            last = Some(follow(last, path, head, ticks));
+        }
+        if let Some(program) = last {
+            self.keep(pid, program);
+        }
+    }
+
+    fn keep(&mut self, pid: i32, program: Program) {
+        if self.young.len() >= MAX_PIDS || self.bytes >= MAX_BYTES {
+            self.old = take(&mut self.young);
+            self.bytes = 0;
+        }
+        self.bytes += program.bytes();
+        self.young.insert(pid, program);
+    }
+
+    /// The last program of a process, unless it was read before tick `born`.
+    pub(super) fn last(&self, pid: i32, born: u64) -> Option<&Program> {
+        self.young
+            .get(&pid)
+            .or_else(|| self.old.get(&pid))
+            .filter(|program| program.ticks >= born)
+    }
+
+    /// How many programs a process opened; `None`: nothing is known of it.
+    pub(super) fn opened(&self, pid: i32) -> Option<u32> {
+        self.last(pid, 0).map(|program| program.count)
+    }
+}
+
+/// The program after `last`, or its interpreter.
+fn follow(last: Option<Program>, path: Option<Vec<u8>>, head: Head, ticks: u64) -> Program {
+    let (count, script, earlier) = match last {
+        Some(last) if last.next == Next::Interpreter => {
+            (last.count, last.script.or(last.path), last.earlier)
+        }
+        Some(last) => (last.count.wrapping_add(1), None, last.path),
+        None => (1, None, None),
+    };
+    Program {
+        path: path.map(Vec::into_boxed_slice),
+        script,
+        earlier,
+        next: match head {
+            Head::Script => Next::Interpreter,
+            Head::Dynamic(name) => Next::Loader(name.into_boxed_slice()),
+            Head::Shared | Head::Other => Next::Program,
+        },
+        count,
+        ticks,
+    }
+}
+
+/// The name that the kernel gives to a process that executes this: the last part of the
+/// path, cut to 15 bytes.
+fn is_name_of(comm: &[u8], path: &[u8]) -> bool {
+    let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    !comm.is_empty() && name.get(..15).unwrap_or(name) == comm
+}
+
+/// It may be the loader that a program asked for. The path that the program gave is a
+/// link more often than not, so the usual names count, too.
+fn is_loader(path: Option<&[u8]>, head: &Head, asked: &[u8]) -> bool {
+    let name = path.and_then(|path| path.rsplit(|&byte| byte == b'/').next());
+    let usual: [&[u8]; 4] = [b"ld-", b"ld.", b"ld64.", b"libc."];
+    *head == Head::Shared
+        && name
+            .is_some_and(|name| name == asked || usual.iter().any(|usual| name.starts_with(usual)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

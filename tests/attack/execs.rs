@@ -1,0 +1,93 @@
+//! Writers that execute, rename themselves or fork: what they do to be taken for another.
+
+use std::convert::Infallible;
+use std::ffi::{CString, OsStr};
+use std::fs;
+use std::io::{Error, Result};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::Command;
+
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, execv};
+
+use crate::verbs::line;
+use crate::{harmless, raw};
+
+/// Longer than any argument may be (`MAX_ARG_STRLEN`, 128 KiB).
+const TOO_LONG: usize = 256 * 1024;
+
+/// Does what `verb` says, when it is one of these. `extra` is a program or a name.
+pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Option<Result<()>> {
+    let extra = extra.unwrap_or_default();
+    Some(match verb {
+        "renamed" => renamed(path, nonce, extra),
+        "execve-too-big" => too_big(path, nonce, extra),
+        "handover" => become_one(extra, &["create", &path.to_string_lossy(), nonce]),
+        "write-execve" => write_first(path, nonce, extra),
+        "forked" => forked(path, nonce),
+        "execs" => execs(nonce, extra),
+        _ => return None,
+    })
+}
+
+fn write(path: &Path, nonce: &str) -> Result<()> {
+    harmless("create", path)?;
+    fs::write(path, line(nonce))
+}
+
+/// Takes another name, as ps shows it, before it writes.
+fn renamed(path: &Path, nonce: &str, name: &str) -> Result<()> {
+    raw::rename_self(name)?;
+    write(path, nonce)
+}
+
+/// Opens a program to execute it, fails, and writes.
+fn too_big(path: &Path, nonce: &str, program: &str) -> Result<()> {
+    let long = "x".repeat(TOO_LONG);
+    match become_one(program, &[&long]) {
+        Err(error) if error.raw_os_error() == Some(libc::E2BIG) => write(path, nonce),
+        Err(error) => Err(error),
+        Ok(()) => Err(Error::other("it was executed")),
+    }
+}
+
+/// Writes, and is another program at once.
+fn write_first(path: &Path, nonce: &str, program: &str) -> Result<()> {
+    write(path, nonce)?;
+    become_one(program, &["read", "/etc/hostname", nonce])
+}
+
+/// Executes a program in this very process.
+fn become_one(program: &str, args: &[&str]) -> Result<()> {
+    let text = |text: &str| CString::new(OsStr::new(text).as_bytes()).map_err(Error::other);
+    let mut argv = vec![text(program)?];
+    for arg in args {
+        argv.push(text(arg)?);
+    }
+    let never: Infallible = execv(&text(program)?, &argv)?;
+    match never {}
+}
+
+/// A child writes that executed nothing itself.
+fn forked(path: &Path, nonce: &str) -> Result<()> {
+    match raw::fork()? {
+        ForkResult::Child => {
+            let done = write(path, nonce);
+            raw::exit_at_once(i32::from(done.is_err()))
+        }
+        ForkResult::Parent { child } => {
+            waitpid(child, None)?;
+            Ok(())
+        }
+    }
+}
+
+/// Executes the program `nonce` as often as `count` says, one process after the other.
+fn execs(program: &str, count: &str) -> Result<()> {
+    let count: u32 = count.parse().map_err(Error::other)?;
+    for _ in 0..count {
+        Command::new(program).status()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! The exec trail under load: what it holds, what its overflow costs, where it is kept.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::indexing_slicing, clippy::print_stderr)]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use support::command::{run, wait_until};
+use support::hand::Hand;
+use support::load::{descriptors, memory};
+use support::overlay::{Image, Overlay, Wish};
+use support::program::{self, Outcome};
+use support::record::{carries, field, is_alert, text};
+use support::scratch::{nonce, tag};
+use support::watcher::Watcher;
+use support::{PRELOAD, gate, tiny};
+
+const NOTHING: &str = "/bin/nothing";
+const MIB: u64 = 1024;
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Alerts between two looks at what the watcher holds.
+const PORTION: usize = 500;
+
+/// An image with a program that does nothing, and a container of it.
+fn container(image: &Image) -> Option<Overlay> {
+    if !tiny::nothing(&image.lower().join("bin/nothing")) {
+        return gate::skip("no program that does nothing for this architecture");
+    }
+    gate::have(image.start())
+}
+
+/// Starts a process that executes the program `count` times.
+fn executing(container: &Overlay, count: usize) -> Child {
+    let mut command = container.command("/bin/attack");
+    command.args(["execs", PRELOAD, NOTHING, &count.to_string()]);
+    command.stdin(Stdio::null()).spawn().unwrap()
+}
+
+fn counter(watcher: &Watcher, name: &str) -> u64 {
+    let status = watcher.status().unwrap_or_default();
+    let value = field(&status, &format!("counters.{name}"));
+    value.and_then(Value::as_u64).unwrap_or(0)
+}
+
+fn threads(pid: Pid) -> usize {
+    fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
+}
+
+/// `LDWATCH_EXECS` programs and a tenth as many alerts by default: `scripts/full` asks
+/// for a hundred thousand of each.
+#[test]
+#[ignore = "needs root: overlay mounts, cgroups and fanotify"]
+fn many_programs_and_many_alerts_leave_nothing_behind() {
+    let Some(_turn) = gate::enter(&[]) else {
+        return;
+    };
+    let image = Image::new();
+    let Some(container) = container(&image) else {
+        return;
+    };
+    let mut watcher = Watcher::start("sweep = \"1s\"\n");
+    watcher.mine(&container.id);
+    let (execs, alerts) = gate::execs();
+    // What a full book and the first records make the allocator keep is no leak.
+    assert!(executing(&container, 5000).wait().unwrap().success());
+    let mut hand = container.hand(PRELOAD);
+    let mut told = write_again(&watcher, &mut hand, PORTION);
+    let holds = || (descriptors(watcher.pid()), threads(watcher.pid()));
+    let (before, kib) = (holds(), memory(watcher.pid(), "VmRSS"));
+    assert!(executing(&container, execs).wait().unwrap().success());
+    for _ in 0..alerts.div_ceil(PORTION) {
+        told += write_again(&watcher, &mut hand, PORTION);
+    }
+    let read = || counter(&watcher, "execs") >= (execs + 5000) as u64;
+    assert!(wait_until(PATIENCE, read), "{}", counter(&watcher, "execs"));
+    // Elsewhere on this machine a container may come or go.
+    let same = wait_until(PATIENCE, || holds().0 <= before.0 && holds().1 <= before.1);
+    let grown = memory(watcher.pid(), "VmRSS").saturating_sub(kib);
+    eprintln!(
+        "{execs} programs, {told} alerts: {before:?} before, {:?} after; {grown} KiB more; lost {}",
+        holds(),
+        counter(&watcher, "execs-lost")
+    );
+    assert!(told >= PORTION + alerts, "{told} alerts");
+    assert!(same, "{before:?} before, {:?} after", holds());
+    assert!(grown <= MIB, "{grown} KiB more");
+    assert_eq!(counter(&watcher, "execs-lost"), 0);
+    watcher.stop();
+}
+
+/// Writes so often, each time after the alert about the last, and takes the alerts off
+/// the heap; gives their number.
+fn write_again(watcher: &Watcher, hand: &mut Hand, count: usize) -> usize {
+    for _ in 0..count {
+        let own = nonce();
+        hand.say("create", &own).unwrap();
+        watcher
+            .claim("one of many", |seen| carries(&seen.value, &own))
+            .unwrap();
+    }
+    let told =
+        watcher.forget_claiming(|seen| is_alert(&seen.value) && carries(&seen.value, &tag()));
+    // On a busy machine a file that was opened and not written yet is told, too.
+    watcher.pass_over();
+    told
+}
+
+/// The queue of the trail is full: names are lost, and counted, and nothing else is.
+#[test]
+#[ignore = "needs root: overlay mounts, cgroups and fanotify"]
+fn a_storm_of_programs_costs_names_and_no_change() {
+    let Some(_turn) = gate::enter(&[]) else {
+        return;
+    };
+    let image = Image::new();
+    let Some(container) = container(&image) else {
+        return;
+    };
+    let mut watcher = Watcher::start("sweep = \"off\"\n");
+    watcher.mine(&container.id);
+    let held = Stopped::stop(watcher.pid());
+    overflow(&container);
+    let own = nonce();
+    assert_eq!(container.attack(&["create", PRELOAD, &own]), Outcome::Done);
+    drop(held);
+    let seen = watcher
+        .claim("the write in the storm", |seen| carries(&seen.value, &own))
+        .unwrap();
+    let detection = text(&seen.value, "ldwatch.detection");
+    assert_eq!(detection, "event", "{}", seen.raw);
+    assert_eq!(text(&seen.value, "container.id"), container.id);
+    // A container that comes has the status written.
+    let another = image.start();
+    let lost = wait_until(PATIENCE, || counter(&watcher, "execs-lost") > 0);
+    drop(another);
+    assert!(lost, "{:?}", watcher.status());
+    assert_eq!(counter(&watcher, "overflows"), 0);
+    let own = nonce();
+    let more = container.attack(&["append", PRELOAD, &own]);
+    assert_eq!(more, Outcome::Done);
+    watcher
+        .claim("a write after it", |seen| carries(&seen.value, &own))
+        .unwrap();
+    watcher.stop();
+}
+
+/// More programs than the queue has room for.
+fn overflow(container: &Overlay) {
+    let queue = fs::read_to_string("/proc/sys/fs/fanotify/max_queued_events").unwrap_or_default();
+    let queue: usize = queue.trim().parse().unwrap_or(16_384);
+    let begin = || executing(container, queue / 2 + 500);
+    let storm: Vec<Child> = (0..2).map(|_| begin()).collect();
+    for mut child in storm {
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+/// A process that is stopped, and goes on with the end of this value.
+struct Stopped(Pid);
+
+impl Stopped {
+    fn stop(pid: Pid) -> Self {
+        kill(pid, Signal::SIGSTOP).unwrap();
+        Self(pid)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGCONT);
+    }
+}
+
+/// Where the trail is kept shows, and `exec-trail = false` keeps none.
+#[test]
+#[ignore = "needs root: overlay mounts, cgroups and fanotify"]
+fn the_trail_is_kept_where_layers_answer_and_not_when_switched_off() {
+    let Some(_turn) = gate::enter(&[]) else {
+        return;
+    };
+    let image = Image::new();
+    let Some(plain) = container(&image) else {
+        return;
+    };
+    // A layer that is no directory of a filesystem which is known to answer.
+    let strange = Wish {
+        layer: Some("/proc/1/task".into()),
+        ..Wish::default()
+    };
+    let strange = image.start_as(&strange).ok();
+    assert_eq!(listed(&plain.merged), "on");
+    if let Some(strange) = &strange {
+        assert_ne!(listed(&strange.merged), "on");
+    }
+    for (config, kept) in [("", true), ("exec-trail = false\n", false)] {
+        let watcher = Watcher::start(&format!("sweep = \"1s\"\n{config}"));
+        assert!(executing(&plain, 50).wait().unwrap().success());
+        let counted = wait_until(Duration::from_secs(5), || counter(&watcher, "execs") >= 50);
+        assert_eq!(counted, kept, "{config:?}: {}", counter(&watcher, "execs"));
+        watcher.stop();
+    }
+}
+
+/// What `ldwatch list --json` says of the trail of a root filesystem.
+fn listed(merged: &Path) -> String {
+    let lines = run(Command::new(program::ldwatch()).args(["list", "--json"]));
+    let mut rows = lines
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let row = rows.find(|row| Path::new(text(row, "rootfs")) == merged);
+    row.map_or_else(String::new, |row| text(&row, "exec-trail").to_owned())
+}
