@@ -7,6 +7,10 @@
 //! or a pid may be another's by now. Refuses to enter what `parse::fstype` does
 //! not trust.
 
+mod ground;
+
+pub use ground::{Ground, ground};
+
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -314,34 +318,6 @@ fn answers(table: &[u8], mount: u64, root: u64, host: &dyn Fn() -> Vec<u8>) -> b
         && (!found.is_overlay()
             || by_id(table, root).is_some_and(|root| same(&root))
             || mounts(&host()).0.iter().any(same))
-}
-
-/// What a mount table says of one mount.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ground {
-    /// What lies on it may be asked.
-    pub trusted: bool,
-    /// Device of the filesystem.
-    pub device: (u32, u32),
-    /// It is mounted whole, and as the root of whoever has the table.
-    pub is_root: bool,
-    /// Filesystem type.
-    pub fstype: String,
-}
-
-/// The mount in a process's table, where `root` is the mount of its container's root;
-/// `None` when it is not in there.
-#[must_use]
-pub fn ground(table: &Path, mount: u64, root: Option<u64>) -> Option<Ground> {
-    let text = read_table(table).ok()?;
-    let found = by_id(&text, mount)?;
-    let host = || read_table(HOST_TABLE.as_ref()).unwrap_or_default();
-    Some(Ground {
-        trusted: answers(&text, mount, root.unwrap_or(0), &host),
-        device: found.device,
-        is_root: &*found.root == b"/" && &*found.mountpoint == b"/",
-        fstype: String::from_utf8_lossy(found.fstype).into_owned(),
-    })
 }
 
 /// A mount table, bounded.
