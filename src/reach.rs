@@ -7,6 +7,10 @@
 //! or a pid may be another's by now. Refuses to enter what `parse::fstype` does
 //! not trust.
 
+mod ground;
+
+pub use ground::{Ground, ground};
+
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;

@@ -57,7 +57,8 @@ impl Examiner {
         if around.elsewhere.is_none()
             && let Some(root) = key(writer).and_then(root_now)
         {
-            around.same_root |= root == subject.root;
+            // The changed root filesystem itself proves nothing: a copy tool takes it as
+            // its root, too.
             let mut others = self.others(subject);
             around.elsewhere = others
                 .find(|other| other.root == root && other.reach.open().is_ok())
