@@ -16,6 +16,7 @@ const RECENT: usize = 120;
 
 /// One write.
 struct Write {
+    number: usize,
     container: String,
     nonce: String,
     verb: &'static str,
@@ -50,15 +51,15 @@ fn brief(seen: &Seen) -> String {
 struct Told {
     nonce: String,
     pid: Option<u64>,
-    by: String,
+    number: usize,
 }
 
 impl Told {
-    fn of(nonce: String, seen: &Seen) -> Self {
+    fn of(nonce: String, number: usize, seen: &Seen) -> Self {
         Self {
             nonce,
             pid: field(&seen.value, "process.pid").and_then(serde_json::Value::as_u64),
-            by: text(&seen.value, "ldwatch.detection").to_owned(),
+            number,
         }
     }
 }
@@ -90,6 +91,7 @@ impl Account {
     pub fn written(&mut self, container: &str, verb: &'static str, nonce: String) {
         self.writes += 1;
         self.open.push_back(Write {
+            number: self.writes,
             container: container.to_owned(),
             nonce,
             verb,
@@ -139,10 +141,10 @@ impl Account {
         let right = text(&seen.value, "container.id") == write.container
             || text(&seen.value, "ldwatch.rootfs").contains(&write.container);
         if !right {
-            self.wrong
-                .push(format!("{} told of another container", write.nonce));
+            self.fault(format!("{} told of another container", write.nonce));
         }
-        self.told.push_back(Told::of(write.nonce, seen));
+        self.told
+            .push_back(Told::of(write.nonce, write.number, seen));
         if self.told.len() > TOLD {
             self.told.pop_front();
         }
@@ -161,10 +163,11 @@ impl Account {
             }
             return;
         };
-        let now = Told::of(told.nonce.clone(), seen);
+        let now = Told::of(told.nonce.clone(), told.number, seen);
         let about = |write: &Write| {
-            text(&seen.value, "container.id") == write.container
-                || text(&seen.value, "ldwatch.rootfs").contains(&write.container)
+            let its = text(&seen.value, "container.id") == write.container
+                || text(&seen.value, "ldwatch.rootfs").contains(&write.container);
+            its && write.number < now.number
         };
         if let Some(at) = self.open.iter().position(about) {
             self.open.remove(at);
@@ -176,14 +179,10 @@ impl Account {
         } else if told.pid == now.pid || told.pid.is_none() || now.pid.is_none() {
             self.steps += 1;
         } else {
-            self.wrong.push(format!(
-                "told twice: {} by {:?} ({}), then by {:?} ({}): {}",
-                told.nonce,
-                told.pid,
-                told.by,
-                now.pid,
-                now.by,
-                text(&seen.value, "message")
+            let (before, said) = (told.pid, self.said_of(text(&seen.value, "container.id")));
+            self.fault(format!(
+                "told twice: {} by {before:?}, then by {:?}; in all:\n  {said}",
+                now.nonce, now.pid
             ));
         }
     }
@@ -201,13 +200,22 @@ impl Account {
             } else if took(&mut self.blank, &write.container) {
                 self.unread += 1;
             } else {
-                let of = |line: &&String| line.contains(&write.container);
-                let said: Vec<&str> = self.recent.iter().filter(of).map(String::as_str).collect();
-                let (nonce, verb, said) = (&write.nonce, write.verb, said.join("\n  "));
-                self.wrong
-                    .push(format!("never told: {nonce} by {verb}; but:\n  {said}"));
+                let (nonce, verb) = (&write.nonce, write.verb);
+                let said = self.said_of(&write.container);
+                self.fault(format!("never told: {nonce} by {verb}; but:\n  {said}"));
             }
         }
+    }
+
+    fn said_of(&self, container: &str) -> String {
+        let of = |line: &&String| line.contains(container);
+        let lines: Vec<&str> = self.recent.iter().filter(of).map(String::as_str).collect();
+        lines.join("\n  ")
+    }
+
+    fn fault(&mut self, what: String) {
+        eprintln!("wrong: {what}");
+        self.wrong.push(what);
     }
 
     pub fn wrong(&self) -> Vec<String> {

@@ -141,7 +141,7 @@ pub fn pod(text: &[u8]) -> Option<&[u8]> {
     known.then_some(uid)
 }
 
-/// Undoes systemd's `\xHH`. `None` when the result is no printable text.
+/// Undoes systemd's `\xHH`. `None` when the result is no printable text, or a path.
 pub fn unescape(text: &[u8]) -> Option<Cow<'_, str>> {
     if text.len() > NAME_MAX {
         return None;
@@ -167,7 +167,8 @@ pub fn unescape(text: &[u8]) -> Option<Cow<'_, str>> {
         }
     }
     let plain = String::from_utf8(plain).ok()?;
-    printable(plain.as_bytes()).then_some(Cow::Owned(plain))
+    // No machine is named by a path: whoever escapes a slash wants it to be read as one.
+    (printable(plain.as_bytes()) && !plain.contains('/')).then_some(Cow::Owned(plain))
 }
 
 /// `xHH` at the start of `text`: its value, and what follows.

@@ -178,6 +178,9 @@ fn names_are_given_unescaped() {
         ),
         ("0::/machine.slice/machine-a\\x0ab.scope", "-", "-"),
         ("0::/machine.slice/machine-a\\xff.scope", "-", "-"),
+        // Found by fuzzing: a name that turns into a path.
+        ("0::/machine.slice/machine-a\\x2fb.scope", "-", "-"),
+        ("0::/machine.slice/machine-..\\x2f..\\x2fb.scope", "-", "-"),
         (
             "0::/machine.slice/machine-lxc\\x2d7\\x2dc1.scope",
             "7-c1",
