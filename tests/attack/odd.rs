@@ -33,7 +33,7 @@ pub fn odd_act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Opt
         "long-line" => fs::write(path, line(nonce) + &"a".repeat(LONG)),
         "grow" => grow(path, nonce),
         "unreadable" => fs::write(path, line(nonce))
-            .and_then(|()| fs::set_permissions(path, Permissions::from_mode(0))),
+            .and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o0))),
         "full" => full(path),
         "read-only" => read_only(path, nonce),
         "bytes" => fs::write(path, [line(nonce).as_bytes(), &hex(text)].concat()),
