@@ -1,5 +1,10 @@
 //! Over this very process and directories of its own; no root is needed.
 
+use procfs::process::Process;
+
+use crate::parse::stat::stat;
+
+use super::process::MAX_STAT;
 use super::*;
 
 fn own() -> ProcessKey {

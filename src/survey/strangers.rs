@@ -142,17 +142,8 @@ impl Survey {
             mounted_again(known, init.key, overlay, tell);
             return;
         }
-        let owner = match overlay.mountpoint.parent() {
-            Some(parent) if self.is_hosts(init, parent) => self.readers.owner(&overlay.mountpoint),
-            _ => Owner::Unknown,
-        };
-        let container = match owner {
-            Owner::Work(_) => return,
-            Owner::Container(container) => *container,
-            Owner::Unknown => Container {
-                source: init.contained.then_some("inner-mount"),
-                ..nobody()
-            },
+        let Some(container) = self.owner_within(init, overlay) else {
+            return;
         };
         let Some(host) = HostMount::find_within(init.key, &overlay.mountpoint, overlay.mount)
         else {
@@ -180,6 +171,22 @@ impl Survey {
         };
         sighting(&known, tell);
         self.known.push(known);
+    }
+
+    /// Whose overlay a mount of another namespace is; `None`: a runtime's own work.
+    fn owner_within(&mut self, init: &Init, overlay: &RootMount) -> Option<Container> {
+        let owner = match overlay.mountpoint.parent() {
+            Some(parent) if self.is_hosts(init, parent) => self.readers.owner(&overlay.mountpoint),
+            _ => Owner::Unknown,
+        };
+        match owner {
+            Owner::Work(_) => None,
+            Owner::Container(container) => Some(*container),
+            Owner::Unknown => Some(Container {
+                source: init.contained.then_some("inner-mount"),
+                ..nobody()
+            }),
+        }
     }
 
     /// A path of that namespace is the host's: nothing of its own covers it.

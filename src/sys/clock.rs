@@ -19,12 +19,14 @@ pub fn started(ticks: u64) -> Option<SystemTime> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use crate::parse::stat::stat;
+
     use super::*;
 
     #[test]
     fn this_process_began_a_short_while_ago() {
         let line = std::fs::read("/proc/self/stat").unwrap();
-        let ticks = crate::parse::stat::stat(&line).unwrap().start_ticks;
+        let ticks = stat(&line).unwrap().start_ticks;
         let age = started(ticks).unwrap().elapsed().unwrap();
         assert!(age < Duration::from_secs(3600), "{age:?}");
     }

@@ -11,6 +11,7 @@
 //! a change made meanwhile is told, and nothing else.
 
 mod finding;
+mod hold;
 mod known;
 mod place;
 mod telling;
@@ -26,11 +27,12 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::{RecvTimeoutError, Sender};
 
 use crate::judge::restart::{Last, verdicts};
-use crate::model::{Detection, FileKind, FileView, Record, RootfsId};
+use crate::model::{Detection, FileView, Record, RootfsId};
 use crate::sys::fanotify::mask;
 use crate::sys::limits::slim;
 use crate::watch::deliver::Delivery;
 use crate::watch::enricher::Enrich;
+use crate::watch::examiner::hold::{Held, removes};
 use crate::watch::examiner::known::{Known, Memory};
 use crate::watch::jobs::{Acted, Job, Subject};
 use crate::watch::outpost::Outposts;
@@ -39,36 +41,11 @@ use crate::watch::state::store::Store;
 use crate::watch::surveyor::{Ask, Asker};
 use crate::watch::vigil::Progress;
 
-/// How long a look waits for the event that explains it.
-const HOLD: Duration = Duration::from_millis(100);
-/// How long a first look waits for the container's init: it names a container that
-/// no file names, and shows what a container that was here before mounts over the file.
-const HOLD_FOR_INIT: Duration = Duration::from_secs(2);
 /// How long a hold may outlast its time while jobs are waiting: what explains it may be
 /// among them, and what it tells was found late anyway.
 const BEHIND: Duration = Duration::from_secs(5);
 /// Bits of an act that writes, or removes and makes anew.
 const WRITING: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE | mask::DELETE;
-
-/// Bits of an act that can have changed what the file holds.
-const CHANGING: u64 =
-    mask::CREATE | mask::MODIFY | mask::DELETE | mask::MOVED_FROM | mask::MOVED_TO;
-
-/// The bits tell that the file went, and not that it came.
-fn removes(seen: u64) -> bool {
-    let came = seen & (mask::CREATE | mask::MOVED_TO) != 0;
-    seen & (mask::DELETE | mask::MOVED_FROM) != 0 && !came
-}
-
-/// A finding that waits for its explanation.
-#[derive(Debug)]
-struct Held {
-    until: Instant,
-    subject: Arc<Subject>,
-    acted: Acted,
-    /// What was seen when it was held back: all there is when the container ends.
-    seen: Option<FileView>,
-}
 
 /// The examiner.
 #[derive(Debug)]
@@ -263,76 +240,9 @@ impl Examiner {
         }
     }
 
-    /// An act explains what is held: the act that it is part of, or a difference that
-    /// was seen before it.
-    fn explains(&self, held: &Held, acted: &Acted) -> bool {
-        if held.acted.mask == 0 {
-            // What changed while nobody looked is not laid to a later chmod.
-            return acted.mask & CHANGING != 0 || !self.is_earlier(held.subject.id);
-        }
-        // Where the kernel does not say who began it, whoever goes on with it did.
-        let (begun, goes_on) = (held.acted.pid(), acted.pid());
-        begun == goes_on || begun.is_none() || goes_on.is_none()
-    }
-
     /// What is known is what an earlier run knew.
     fn is_earlier(&self, id: RootfsId) -> bool {
         self.known.get(&id).is_some_and(|known| known.past.earlier)
-    }
-
-    /// How long a look of this container is held back.
-    fn patience(&self, subject: &Subject) -> Duration {
-        let past = self.known.get(&subject.id).map(|known| &known.past);
-        let is_first = past.is_some_and(|past| past.earlier || past.last == Last::Unseen);
-        let is_named = subject.container.id.is_some() && !self.is_earlier(subject.id);
-        if is_first && !is_named && subject.reach.init.is_none() {
-            HOLD_FOR_INIT
-        } else {
-            HOLD
-        }
-    }
-
-    /// More of the act may be on its way: a look without an event found a
-    /// difference, or a file is created or cut to nothing and not closed yet, or it was
-    /// removed and is there again, or who writes will be told at the close.
-    fn may_go_on(&self, id: RootfsId, acted: &Acted, now: Option<&FileView>) -> bool {
-        let seen = acted.mask;
-        if seen == 0 {
-            let past = self.known.get(&id).map(|known| &known.past);
-            return past.is_some_and(|past| !verdicts(past, now, 0).is_empty());
-        }
-        if removes(seen) && now.is_some() {
-            return true;
-        }
-        let open = seen & (mask::CREATE | mask::MODIFY) != 0
-            && seen & !(mask::CREATE | mask::MODIFY | mask::ATTRIB) == 0;
-        open && now.is_some_and(|file| {
-            let plain = file.kind == FileKind::Regular && file.links == 1 && file.target.is_none();
-            plain && (seen & mask::MODIFY == 0 || file.size == 0 || acted.pid().is_none())
-        })
-    }
-
-    fn hold(
-        &mut self,
-        subject: Arc<Subject>,
-        acted: Acted,
-        seen: Option<FileView>,
-        until: Option<Instant>,
-    ) {
-        let patience = if acted.mask == 0 {
-            self.patience(&subject)
-        } else {
-            HOLD
-        };
-        self.held.insert(
-            subject.id,
-            Held {
-                until: until.unwrap_or(Instant::now() + patience),
-                subject,
-                acted,
-                seen,
-            },
-        );
     }
 
     fn examine(&mut self, subject: &Arc<Subject>, acted: Acted) {

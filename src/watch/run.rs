@@ -134,24 +134,16 @@ impl Watch {
         let (stop, reload) = (Arrivals::of_stop()?, Arrivals::of_reload()?);
         let mounts = File::open("/proc/self/mountinfo")?;
         let bell = Arc::new(Wake::new()?);
-        waiter.add(&stop, Interest::Readable, STOP)?;
-        waiter.add(&reload, Interest::Readable, RELOAD)?;
+        for (arrivals, token) in [(&stop, STOP), (&reload, RELOAD)] {
+            waiter.add(arrivals, Interest::Readable, token)?;
+        }
         waiter.add(&mounts, Interest::Priority, MOUNTS)?;
         waiter.add(&*bell, Interest::Readable, BELL)?;
         let trail = Trail::new(options.exec_trail);
         if let Some(queue) = trail.queue() {
             waiter.add(queue, Interest::Once, TRAIL)?;
         }
-        let Crew {
-            surveyor,
-            deliverer,
-            examiner,
-            seat,
-            vigil,
-            jobs,
-            dropped,
-            left_out,
-        } = Crew::start(&options, outlet, &boot, &bell)?;
+        let crew = Crew::start(&options, outlet, &boot, &bell)?;
         let now = Instant::now();
         Ok(Self {
             next_sweep: options.sweep.map(|sweep| now + sweep),
@@ -162,19 +154,19 @@ impl Watch {
             marks,
             trail,
             watched: HashMap::new(),
-            surveyor,
-            deliverer,
+            surveyor: crew.surveyor,
+            deliverer: crew.deliverer,
             counters: Counters::default(),
-            dropped,
-            left_out,
+            dropped: crew.dropped,
+            left_out: crew.left_out,
             started: now,
             ready: false,
             status_due: None,
             service: Service::default(),
-            jobs,
-            examiner,
-            seat,
-            vigil,
+            jobs: crew.jobs,
+            examiner: crew.examiner,
+            seat: crew.seat,
+            vigil: crew.vigil,
             bell,
             _mounts: mounts,
             stop,

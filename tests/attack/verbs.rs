@@ -16,11 +16,7 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<
         "create" => fs::write(path, line(nonce)),
         "create-long" => fs::write(path, format!("{}/tmp/{nonce}-tail.so\n", line(nonce))),
         "content" => fs::write(path, extra.unwrap_or_default()),
-        "touch" => OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map(|_| ()),
+        "touch" => touch(path),
         "append" => append(path, nonce),
         "truncate-write" => OpenOptions::new()
             .write(true)
@@ -51,6 +47,11 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<
         "chattr-i" => raw::immutable(path, false),
         _ => names::act(verb, path, nonce, extra),
     }
+}
+
+fn touch(path: &Path) -> Result<()> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.map(|_| ())
 }
 
 /// The line that an act leaves.

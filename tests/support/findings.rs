@@ -126,6 +126,14 @@ fn home() -> Home {
     }
 }
 
+fn names() -> Names {
+    Names {
+        user: Some(b"root".to_vec()),
+        real_user: Some(b"app".to_vec()),
+        group: Some(b"root".to_vec()),
+    }
+}
+
 pub fn writer() -> Writer {
     Writer {
         pid: Some(4711),
@@ -146,11 +154,7 @@ pub fn writer() -> Writer {
         real_uid: Some(1000),
         uid: Some(0),
         gid: Some(0),
-        names: Names {
-            user: Some(b"root".to_vec()),
-            real_user: Some(b"app".to_vec()),
-            group: Some(b"root".to_vec()),
-        },
+        names: names(),
         capabilities: Some(0xa804_25fb),
         start: Some(moment(0)),
         start_ticks: Some(778_899),

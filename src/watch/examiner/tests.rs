@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, bounded, unbounded};
 
+use super::hold::HOLD;
 use super::*;
 use crate::model::{Action, Container, Coverage, Rung, Writer};
 use crate::reach::{HostMount, Reach};
