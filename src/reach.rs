@@ -7,6 +7,10 @@
 //! or a pid may be another's by now. Refuses to enter what `parse::fstype` does
 //! not trust.
 
+mod ground;
+
+pub use ground::{Ground, ground};
+
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -33,6 +37,8 @@ mod mount;
 const HOST_TABLE: &str = "/proc/self/mountinfo";
 /// Largest mount table read for a trust question.
 const MAX_TABLE: u64 = 64 * 1024 * 1024;
+/// Threads looked through for one that lives.
+const MAX_THREADS: usize = 64;
 /// Most layers of an overlay that are looked for.
 const MAX_LAYERS: usize = 128;
 /// Largest `stat` line.
@@ -186,11 +192,11 @@ fn host_root() -> Option<Root> {
 }
 
 fn open_init(InitRoot { key, mount }: InitRoot) -> io::Result<Root> {
-    let path = PathBuf::from(format!("/proc/{}/root", key.pid));
+    let home = home(key.pid);
     // The link itself is the way in, so it is followed; its target is a directory
     // the kernel holds, no path is walked.
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let fd = open(&path, flags, Mode::empty())?;
+    let fd = open(&home.join("root"), flags, Mode::empty())?;
     if mount_id(fd.as_fd())? != mount || is_mount_root(fd.as_fd()) == Some(false) {
         return Err(io::Error::other("the container's init left its root"));
     }
@@ -198,8 +204,28 @@ fn open_init(InitRoot { key, mount }: InitRoot) -> io::Result<Root> {
     pinned(key)?;
     Ok(Root {
         fd,
-        table: PathBuf::from(format!("/proc/{}/mountinfo", key.pid)),
+        table: home.join("mountinfo"),
     })
+}
+
+/// A thread of a process that lives, as its directory below `home` (`/proc/PID`): when
+/// the main thread has ended, root, namespaces and mount table are to be had of the
+/// others alone. `None` when there is none.
+#[must_use]
+pub fn living(home: &Path) -> Option<PathBuf> {
+    let tasks = std::fs::read_dir(home.join("task")).ok()?;
+    let mut homes = tasks.take(MAX_THREADS).flatten().map(|entry| entry.path());
+    homes.find(|task| std::fs::read_link(task.join("ns/mnt")).is_ok())
+}
+
+/// The directory below `/proc` that a process's root and mount table are read from.
+#[must_use]
+pub fn home(pid: i32) -> PathBuf {
+    let home = PathBuf::from(format!("/proc/{pid}"));
+    match std::fs::read_link(home.join("ns/mnt")) {
+        Ok(_) => home,
+        Err(_) => living(&home).unwrap_or(home),
+    }
 }
 
 /// `/proc/PID` held open, when it is still the process meant.

@@ -61,6 +61,8 @@ function line() {
 
 function summary(   part, told) {
   split(columns[1], part, ",")
+  # What this machine calls its kernel is of no interest.
+  if (part[2] == "here") sub(/-.*/, "", release)
   told = count("pid") + count("told") + count("sweep") + count("PID")
   printf "| %s | %s | %s | %s | %d of %d | %d | %d | %d | %d | %d |\n", part[1], release, part[2], part[3], felled, attacks,
     told, count("pid"), count("sweep"), count("MISSED") + count("WRONG"), count("-")

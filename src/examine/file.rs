@@ -27,6 +27,10 @@ const HASH_CAP: u64 = 1024 * 1024;
 /// Libraries listed.
 const MAX_ENTRIES: usize = 64;
 
+/// Why a look does not see a file on which somebody holds a lease (fcntl(2),
+/// `F_SETLEASE`): it has to be given up first, and opening without waiting asks for that.
+pub const LEASED: &str = "open: a lease on the file has to be given up first";
+
 /// What a look at the path gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look {
@@ -117,7 +121,10 @@ fn seen(root: &Root, walk: Walk, upper: Option<&Path>, quote: usize) -> Look {
                 ..facts(&stat, content)
             }
         }
-        End::Found(found) => found_view(&found, root_mount, quote),
+        End::Found(found) => match found_view(&found, root_mount, quote) {
+            Some(view) => view,
+            None => return Look::Blind(LEASED.to_owned()),
+        },
     };
     view.target = link;
     view.in_upper = match view.mounted {
@@ -127,37 +134,39 @@ fn seen(root: &Root, walk: Walk, upper: Option<&Path>, quote: usize) -> Look {
     Look::File(Box::new(view))
 }
 
-fn found_view(found: &Found, root_mount: u64, quote: usize) -> FileView {
+/// `None`: a lease keeps it closed for now.
+fn found_view(found: &Found, root_mount: u64, quote: usize) -> Option<FileView> {
     let mounted = (found.mount != root_mount).then_some(found.mount);
     let kind = kind_of(found.stat.st_mode);
     if kind != FileKind::Regular {
         let view = facts(&found.stat, Err("not a regular file".to_owned()));
-        return FileView {
+        return Some(FileView {
             kind,
             mounted,
             ..view
-        };
+        });
     }
     let file = match reopen(&found.fd) {
         Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
         Err(error) => {
             let view = facts(&found.stat, Err(format!("open: {error}")));
-            return FileView {
+            return Some(FileView {
                 kind,
                 mounted,
                 ..view
-            };
+            });
         }
     };
     let content = read(&file, quote).map_err(|error| format!("read: {error}"));
-    FileView {
+    Some(FileView {
         kind,
         mounted,
         created: birth(file.as_fd()),
         attributes: attributes(file.as_fd()),
         xattrs: xattr_digest(&file),
         ..facts(&found.stat, content)
-    }
+    })
 }
 
 /// The facts every object has; the rest is empty.

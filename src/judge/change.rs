@@ -90,8 +90,9 @@ fn both(old: &FileView, new: &FileView, seen: u64) -> Option<Change> {
     if seen & mask::MOVED_TO != 0 {
         return Some(alert(ChangeType::Change, Action::Rename));
     }
-    if left && !came {
-        // Nobody saw it come, but it went, and is there.
+    if left && !came && old != new {
+        // Nobody saw it come, but it went, and is there. The very same was seen since: an
+        // exchange is two events, and the second may come late.
         return Some(alert(ChangeType::Creation, appearance(new, seen)));
     }
     if came {

@@ -103,6 +103,8 @@ pub struct Writer {
     pub args: Vec<Vec<u8>>,
     /// The arguments were longer than the bound.
     pub args_truncated: bool,
+    /// Why there are none, where there should be some; a fixed word.
+    pub args_missing: Option<&'static str>,
     /// Working directory.
     pub cwd: Option<Vec<u8>>,
     /// Real user id, as the host sees it.
@@ -196,6 +198,7 @@ impl Writer {
             executable: None,
             args: Vec::new(),
             args_truncated: false,
+            args_missing: None,
             cwd: None,
             real_uid: None,
             uid: None,

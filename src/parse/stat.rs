@@ -15,15 +15,20 @@ pub struct Stat {
     pub session: i32,
     /// Controlling terminal; 0: none.
     pub tty: i32,
+    /// Threads, the main one included.
+    pub threads: u32,
     /// Start time in clock ticks since boot.
     pub start_ticks: u64,
+    /// Bytes of arguments that it was started with, or says it was.
+    pub args: u64,
 }
 
 impl Stat {
-    /// Dead, but not yet reaped: `/proc` gives little more than this line.
+    /// Dead, but not yet reaped: `/proc` gives little more than this line. One whose main
+    /// thread alone has ended lives.
     #[must_use]
     pub fn is_dead(&self) -> bool {
-        matches!(self.state, b'Z' | b'X' | b'x')
+        matches!(self.state, b'Z' | b'X' | b'x') && self.threads <= 1
     }
 }
 
@@ -42,14 +47,22 @@ pub fn stat(text: &[u8]) -> Option<Stat> {
     let _group = fields.next()?;
     let session = number(fields.next()?)?;
     let tty = number(fields.next()?)?;
-    let start_ticks = number(fields.nth(14)?)?;
+    let threads = number(fields.nth(12)?)?;
+    let start_ticks = number(fields.nth(1)?)?;
+    // Fields 48 and 49; no line is refused for the want of them.
+    let start: Option<u64> = fields.nth(25).and_then(number);
+    let end: Option<u64> = fields.next().and_then(number);
     Some(Stat {
         comm,
         state,
         ppid,
         session,
         tty,
+        threads,
         start_ticks,
+        args: start
+            .zip(end)
+            .map_or(0, |(start, end)| end.saturating_sub(start)),
     })
 }
 
@@ -119,6 +132,24 @@ mod tests {
             (stat.comm.as_slice(), stat.is_dead()),
             (b"sh".as_slice(), false)
         );
+    }
+
+    #[test]
+    fn a_main_thread_that_ended_before_the_others_is_not_the_end() {
+        let text =
+            |threads| format!("7 (x) Z 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 {threads} 0 55 0 0\n");
+        assert!(stat(text(1).as_bytes()).unwrap().is_dead());
+        let lives = stat(text(2).as_bytes()).unwrap();
+        assert!(!lives.is_dead());
+        assert_eq!((lives.threads, lives.start_ticks, lives.args), (2, 55, 0));
+    }
+
+    #[test]
+    fn the_length_of_the_arguments_is_taken_from_its_two_ends() {
+        let zeros = ["0"; 24].join(" ");
+        let text =
+            format!("7 (x) S 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 55 {zeros} 9 1000 1024 0 0\n");
+        assert_eq!(stat(text.as_bytes()).unwrap().args, 24);
     }
 
     #[test]

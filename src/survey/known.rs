@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use crate::model::{Container, RootfsId};
-use crate::reach::{HostMount, ProcessKey, Reach, pinned};
+use crate::reach::{HostMount, ProcessKey, Reach, home, pinned};
 use crate::survey::guard::Guard;
 use crate::survey::init::by_init;
 use crate::survey::mounts::{RootKey, RootMount};
@@ -118,7 +118,7 @@ pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
 #[must_use]
 pub fn table(init: ProcessKey) -> Option<Table> {
     let pidfd = pidfd::open(init.pid).ok()?;
-    let mounts = File::open(format!("/proc/{}/mountinfo", init.pid)).ok()?;
+    let mounts = File::open(home(init.pid).join("mountinfo")).ok()?;
     pinned(init).ok()?;
     Some(Table {
         init,

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::parse::cgroup::member;
 use crate::parse::stat::{stat, status};
-use crate::reach::{InitRoot, ProcessKey, mount_ns, pinned, read_of, read_table};
+use crate::reach::{InitRoot, ProcessKey, living, mount_ns, pinned, read_of, read_table};
 use crate::survey::mounts::{RootKey, RootMount, inner, root};
 use crate::sys::pidfd;
 
@@ -180,8 +180,9 @@ fn oldest_by_namespace(proc_root: &Path, host_ns: u64) -> HashMap<u64, ProcessKe
         else {
             continue;
         };
-        let Some(namespace) = mount_ns(&entry.path().join("ns/mnt")).filter(|&ns| ns != host_ns)
-        else {
+        let own = mount_ns(&entry.path().join("ns/mnt"));
+        let namespace = own.or_else(|| mount_ns(&living(&entry.path())?.join("ns/mnt")));
+        let Some(namespace) = namespace.filter(|&ns| ns != host_ns) else {
             continue;
         };
         let Some(key) = key_of(&entry.path(), pid) else {
@@ -226,7 +227,9 @@ fn read_init(
     hosts: &HashSet<(u32, u32)>,
 ) -> Option<(Init, Vec<RootMount>)> {
     let home = proc_root.join(key.pid.to_string());
-    let table = read_table(&home.join("mountinfo")).ok()?;
+    let table = read_table(&home.join("mountinfo"))
+        .or_else(|error| read_table(&living(&home).ok_or(error)?.join("mountinfo")))
+        .ok()?;
     let root = root(&table)?;
     let text = |name: &str| fs::read(home.join(name)).unwrap_or_default();
     let contained = status(&text("status")).ns_pids.len() > 1

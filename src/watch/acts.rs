@@ -67,11 +67,26 @@ impl Watch {
         let Some(watched) = self.watched.get_mut(&id) else {
             return;
         };
+        if watched.closed {
+            return;
+        }
         self.counters.acts += 1;
         self.counters.folded += acted.folded;
         watched.owe(acted);
         // Nothing overtakes what waits already: a first look comes first.
         self.owing |= !(self.late.is_empty() && pay(&self.jobs, watched));
+    }
+
+    /// A root filesystem that was closed is looked at as for the first time.
+    pub(super) fn open_again(&mut self, id: RootfsId) {
+        let Some(watched) = self.watched.get_mut(&id) else {
+            return;
+        };
+        watched.closed = false;
+        let subject = Arc::clone(&watched.subject);
+        let (pace, ticket) = watched.waiting.must();
+        self.job(Job::First(subject, SystemTime::now(), ticket), pace);
+        self.look(id, Detection::Scan);
     }
 
     /// Gives the examiner a job that must not be lost or folded; never waits.

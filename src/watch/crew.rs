@@ -14,14 +14,63 @@ use crate::sys::epoll::Wake;
 use crate::watch::deliver::{Deliverer, Delivery, Outlet};
 use crate::watch::enricher::{self, Enrich};
 use crate::watch::examiner::Examiner;
-use crate::watch::queue::Jobs;
+use crate::watch::jobs::Subject;
+use crate::watch::queue::{Desk, Jobs};
 use crate::watch::run::Options;
 use crate::watch::state::Opened;
-use crate::watch::surveyor::Surveyor;
+use crate::watch::state::store::Store;
+use crate::watch::surveyor::{Asker, Surveyor};
+use crate::watch::vigil::{Progress, Vigil};
 use crate::who::process::Boot;
 
 /// Jobs that may wait for the examiner; beyond, acts are folded and counted.
 const JOBS: usize = 4096;
+
+/// An examiner's place, at which another one can take over.
+#[derive(Debug)]
+pub struct Seat {
+    records: Sender<Delivery>,
+    dropped: Arc<AtomicU64>,
+    quote: usize,
+    host_ns: Option<u64>,
+    store: Option<Arc<Store>>,
+    survey: Asker,
+    desk: Desk,
+    enrich: Enrich,
+}
+
+/// An examiner at work.
+#[derive(Debug)]
+pub struct Hired {
+    /// Its thread.
+    pub thread: JoinHandle<()>,
+    /// What it is at.
+    pub progress: Arc<Progress>,
+}
+
+impl Seat {
+    /// An examiner that first looks at `subjects`, and then takes what is on the desk.
+    ///
+    /// # Errors
+    /// When no thread can be made.
+    pub fn hire(&self, subjects: Vec<Arc<Subject>>) -> io::Result<Hired> {
+        let examiner = Examiner::new(
+            self.records.clone(),
+            Arc::clone(&self.dropped),
+            self.quote,
+            self.host_ns,
+            self.store.clone(),
+            self.survey.clone(),
+        )
+        .enriched(self.enrich.clone());
+        let progress = Progress::of("examine");
+        let (desk, own) = (self.desk.clone(), Arc::clone(&progress));
+        let thread = thread::Builder::new()
+            .name("examine".to_owned())
+            .spawn(move || examiner.work(&desk, &own, subjects))?;
+        Ok(Hired { thread, progress })
+    }
+}
 
 /// The threads and the loop's ends of the channels to them.
 #[derive(Debug)]
@@ -30,12 +79,16 @@ pub struct Crew {
     pub surveyor: Surveyor,
     /// Where records go.
     pub deliverer: Deliverer,
-    /// The examiner's thread.
-    pub examiner: JoinHandle<()>,
+    /// The examiner.
+    pub examiner: Hired,
+    /// Its place.
+    pub seat: Seat,
     /// Work for it.
     pub jobs: Jobs,
     /// Records that were given up.
     pub dropped: Arc<AtomicU64>,
+    /// An eye on them all.
+    pub vigil: Vigil,
     /// Alerts that were not looked into further.
     pub left_out: Arc<AtomicU64>,
 }
@@ -58,23 +111,27 @@ impl Crew {
         let survey = Survey::new(readers, boot.mount_ns.unwrap_or(0));
         let surveyor = Surveyor::start(survey, Arc::clone(bell))?;
         let dropped = Arc::new(AtomicU64::new(0));
-        let (jobs, work) = Jobs::new(JOBS);
-        let examiner = Examiner::new(
-            deliverer.queue.clone(),
-            Arc::clone(&dropped),
-            options.quote,
-            boot.mount_ns,
+        let (jobs, desk) = Jobs::new(JOBS);
+        let enrich = enricher(&deliverer.queue)?;
+        let left_out = Arc::clone(&enrich.left_out);
+        let seat = Seat {
+            records: deliverer.queue.clone(),
+            dropped: Arc::clone(&dropped),
+            quote: options.quote,
+            host_ns: boot.mount_ns,
             store,
-            surveyor.asker(),
-        );
-        let (examiner, left_out) = enriched(examiner, &deliverer.queue)?;
-        let examiner = thread::Builder::new()
-            .name("examine".to_owned())
-            .spawn(move || examiner.work(&work))?;
+            survey: surveyor.asker(),
+            desk,
+            enrich,
+        };
+        let examiner = seat.hire(Vec::new())?;
+        let all = [&surveyor.progress, &examiner.progress, &deliverer.progress];
         Ok(Self {
+            vigil: Vigil::over(all.map(Arc::clone)),
             surveyor,
             deliverer,
             examiner,
+            seat,
             jobs,
             dropped,
             left_out,
@@ -82,21 +139,17 @@ impl Crew {
     }
 }
 
-/// Has alerts looked into by a thread of its own once they are told; and what counts
-/// those that were not.
-fn enriched(
-    examiner: Examiner,
-    records: &Sender<Delivery>,
-) -> io::Result<(Examiner, Arc<AtomicU64>)> {
+/// Has alerts looked into by a thread of its own once they are told.
+fn enricher(records: &Sender<Delivery>) -> io::Result<Enrich> {
     let (alerts, wanted) = bounded(enricher::ROOM);
     let left_out = Arc::new(AtomicU64::new(0));
     let enrich = Enrich {
         alerts,
         left_out: Arc::clone(&left_out),
     };
-    let (records, counter) = (records.clone(), Arc::clone(&left_out));
+    let records = records.clone();
     thread::Builder::new()
         .name("enrich".to_owned())
-        .spawn(move || enricher::work(&wanted, &records, &counter))?;
-    Ok((examiner.enriched(enrich), left_out))
+        .spawn(move || enricher::work(&wanted, &records, &left_out))?;
+    Ok(enrich)
 }

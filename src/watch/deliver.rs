@@ -17,6 +17,7 @@ use crate::watch::state::identity::Key;
 use crate::watch::state::store::Store;
 use crate::watch::state::{Book, Opened, Remember};
 use crate::watch::status::Status;
+use crate::watch::vigil::Progress;
 
 /// Records that may wait for the sinks.
 const ROOM: usize = 4096;
@@ -47,6 +48,8 @@ pub enum Delivery {
     Ready(usize),
     /// `SIGHUP`: read the configuration again.
     Reload,
+    /// The last one, whoever may still hold the other end.
+    End,
 }
 
 /// What the delivery thread tells the loop.
@@ -92,6 +95,8 @@ pub struct Deliverer {
     /// What the thread tells.
     pub words: Receiver<Word>,
     store: Option<Arc<Store>>,
+    /// What its thread is at.
+    pub progress: Arc<Progress>,
     thread: JoinHandle<()>,
 }
 
@@ -104,9 +109,11 @@ impl Deliverer {
         let (queue, deliveries) = bounded(ROOM);
         let (tell, words) = bounded(16);
         let store = states.store.clone();
+        let progress = Progress::of("deliver");
         let work = Work {
             outlet,
             containers: 0,
+            progress: Arc::clone(&progress),
             give_back: None,
             book: states.store.map(|store| Book::new(store, Instant::now())),
         };
@@ -118,6 +125,7 @@ impl Deliverer {
             queue,
             words,
             store,
+            progress,
             thread,
         })
     }
@@ -131,6 +139,8 @@ impl Deliverer {
     /// Hangs up; the thread delivers what is queued and ends.
     #[must_use]
     pub fn finish(self) -> JoinHandle<()> {
+        // An examiner that is stuck keeps its end.
+        let _ = self.queue.try_send(Delivery::End);
         self.thread
     }
 }
@@ -143,6 +153,7 @@ struct Work {
     /// When freed memory goes back to the kernel.
     give_back: Option<Instant>,
     book: Option<Book>,
+    progress: Arc<Progress>,
 }
 
 impl Work {
@@ -163,13 +174,16 @@ impl Work {
                     break;
                 }
             }
+            self.progress.rests();
             let next = match self.due() {
                 Some(due) => deliveries.recv_deadline(due),
                 None => deliveries
                     .recv()
                     .map_err(|_| RecvTimeoutError::Disconnected),
             };
+            self.progress.works(None);
             word = match next {
+                Ok(Delivery::End) => break,
                 Ok(delivery) => self.deliver(delivery),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -212,6 +226,7 @@ impl Work {
             }
             Delivery::Ready(watched) => self.outlet.ready(watched),
             Delivery::Reload => return self.outlet.reload().map(Word::Reloaded),
+            Delivery::End => {}
         }
         None
     }

@@ -37,6 +37,7 @@ use crate::watch::outpost::Outposts;
 use crate::watch::queue::Desk;
 use crate::watch::state::store::Store;
 use crate::watch::surveyor::{Ask, Asker};
+use crate::watch::vigil::Progress;
 
 /// How long a look waits for the event that explains it.
 const HOLD: Duration = Duration::from_millis(100);
@@ -81,6 +82,8 @@ pub struct Examiner {
     held: HashMap<RootfsId, Held>,
     memory: Memory,
     outposts: Outposts,
+    /// Files that a lease keeps closed, and when they are looked at again.
+    later: HashMap<RootfsId, (Instant, Arc<Subject>)>,
     /// Containers of which no names are known yet.
     unnamed: VecDeque<RootfsId>,
     /// Later facts about alerts are asked for here.
@@ -111,6 +114,7 @@ impl Examiner {
             held: HashMap::new(),
             memory: Memory::new(store),
             outposts: Outposts::default(),
+            later: HashMap::new(),
             unnamed: VecDeque::new(),
             enrich: None,
             stuck: Cell::default(),
@@ -127,13 +131,23 @@ impl Examiner {
     }
 
     /// Works until the loop hangs up; what is held is told before the end.
-    pub fn work(mut self, jobs: &Desk) {
-        loop {
+    /// It begins with a first look at `subjects`, and ends when another one took over.
+    pub fn work(mut self, jobs: &Desk, progress: &Progress, subjects: Vec<Arc<Subject>>) {
+        for subject in subjects {
+            progress.works(Some(subject.id));
+            self.first(subject, SystemTime::now());
+        }
+        while !progress.is_replaced() {
+            progress.rests();
+            let held = self.held.values().map(|held| held.until);
+            let later = self.later.values().map(|(due, _)| *due);
             let due = match self.unnamed.is_empty() {
-                true => self.held.values().map(|held| held.until).min(),
+                true => held.chain(later).min(),
                 false => Some(Instant::now()),
             };
-            match jobs.next(due) {
+            let next = jobs.next(due);
+            progress.works(next.as_ref().ok().map(Job::about));
+            match next {
                 Ok(job) => self.job(job),
                 Err(RecvTimeoutError::Timeout) => self.learn_ahead(),
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -141,8 +155,12 @@ impl Examiner {
             // An explanation that waits in the queue is as good as here.
             let now = Instant::now();
             self.release(Some(if jobs.is_empty() { now } else { now - BEHIND }));
+            self.look_again(now);
         }
-        self.release(None);
+        if !progress.is_replaced() {
+            self.release(None);
+        }
+        progress.rests();
     }
 
     fn job(&mut self, job: Job) {
@@ -185,6 +203,7 @@ impl Examiner {
         if let Some(held) = self.held.remove(&id) {
             self.judge(&held.subject, held.acted, held.seen);
         }
+        self.later.remove(&id);
         let known = self.known.remove(&id);
         slim(&mut self.known);
         slim(&mut self.held);
@@ -316,7 +335,7 @@ impl Examiner {
         );
     }
 
-    fn examine(&mut self, subject: &Subject, acted: Acted) {
+    fn examine(&mut self, subject: &Arc<Subject>, acted: Acted) {
         match self.see(subject) {
             Some(after) => self.judge(subject, acted, after),
             None => self.tell_unseen(subject, acted),

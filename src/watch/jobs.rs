@@ -104,3 +104,14 @@ pub enum Job {
     /// The root filesystem is gone: forget its state.
     Forget(RootfsId),
 }
+
+impl Job {
+    /// The root filesystem it is about.
+    #[must_use]
+    pub fn about(&self) -> RootfsId {
+        match self {
+            Self::First(subject, ..) | Self::Look(subject, ..) => subject.id,
+            Self::Forget(id) => *id,
+        }
+    }
+}

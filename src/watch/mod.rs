@@ -26,4 +26,5 @@ pub mod status;
 pub mod surveyor;
 mod tables;
 pub mod trail;
+pub mod vigil;
 pub mod watched;

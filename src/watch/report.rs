@@ -13,6 +13,7 @@ impl Watch {
     /// Tells what is due: a sign of life, records that were given up, and the state.
     pub(super) fn report(&mut self, now: Instant) {
         self.service.turned(now);
+        self.look_after_threads(now);
         self.beat(now);
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
@@ -70,6 +71,7 @@ impl Watch {
                 execs_lost: self.trail.lost,
                 ..self.counters
             },
+            stuck: self.vigil.stuck(),
             containers: all
                 .into_iter()
                 .map(|(_, watched)| covered(watched))

@@ -17,7 +17,7 @@ use crate::model::{Detection, RootfsId, Rung};
 use crate::sys::epoll::{Interest, Waiter, Wake};
 use crate::sys::limits;
 use crate::sys::signals::Arrivals;
-use crate::watch::crew::Crew;
+use crate::watch::crew::{Crew, Hired, Seat};
 use crate::watch::deliver::{Deliverer, Delivery, Outlet, Word};
 use crate::watch::jobs::Job;
 use crate::watch::losses::Losses;
@@ -27,6 +27,7 @@ use crate::watch::queue::{Jobs, Pace as Queue};
 use crate::watch::service::Service;
 use crate::watch::status::Counters;
 use crate::watch::surveyor::{Ask, Surveyor};
+use crate::watch::vigil::Vigil;
 use crate::watch::watched::Watched;
 use crate::who::process::Boot;
 use crate::who::trail::Trail;
@@ -35,7 +36,7 @@ const STOP: u64 = 0;
 const RELOAD: u64 = 1;
 const MOUNTS: u64 = 2;
 const BELL: u64 = 3;
-const TRAIL: u64 = 4;
+pub(super) const TRAIL: u64 = 4;
 /// Tokens from here on are lanes of marks.
 pub(super) const LANES: u64 = 16;
 
@@ -101,7 +102,9 @@ pub struct Watch {
     /// The service manager; nobody, unless the verb says otherwise.
     pub service: Service,
     pub(super) jobs: Jobs,
-    examiner: JoinHandle<()>,
+    pub(super) examiner: Hired,
+    pub(super) seat: Seat,
+    pub(super) vigil: Vigil,
     pub(super) bell: Arc<Wake>,
     _mounts: File,
     stop: Arrivals,
@@ -137,12 +140,14 @@ impl Watch {
         waiter.add(&*bell, Interest::Readable, BELL)?;
         let trail = Trail::new(options.exec_trail);
         if let Some(queue) = trail.queue() {
-            waiter.add(queue, Interest::Readable, TRAIL)?;
+            waiter.add(queue, Interest::Once, TRAIL)?;
         }
         let Crew {
             surveyor,
             deliverer,
             examiner,
+            seat,
+            vigil,
             jobs,
             dropped,
             left_out,
@@ -168,6 +173,8 @@ impl Watch {
             service: Service::default(),
             jobs,
             examiner,
+            seat,
+            vigil,
             bell,
             _mounts: mounts,
             stop,
@@ -216,9 +223,8 @@ impl Watch {
                     _ => {}
                 }
             }
-            // File events come first, whatever containers execute.
             if tokens.contains(&TRAIL) {
-                self.trail.read();
+                self.trail.rings(Instant::now());
             }
             self.news();
             if let Some(gone) = self.words() {
@@ -248,6 +254,8 @@ impl Watch {
             self.service.due(),
             self.beat_alone(),
             self.next_rested(),
+            self.trail.due(),
+            self.vigil.due(),
         ]
         .into_iter()
         .flatten();
@@ -280,6 +288,7 @@ impl Watch {
     /// What is due by the clock.
     fn tick(&mut self) {
         let now = Instant::now();
+        self.read_trail(now);
         self.wake_tables(now);
         if self.losses.is_due(now) {
             self.tell_losses(now);
@@ -309,11 +318,13 @@ impl Watch {
             examiner,
             deliverer,
             surveyor,
+            seat,
             ..
         } = self;
-        drop(jobs);
+        drop((jobs, seat));
         let end = Instant::now() + FAREWELL;
-        wait_for(&examiner, end);
+        // The sinks have a part of the time, whatever the examiner does.
+        wait_for(&examiner.thread, end - FAREWELL / 2);
         let deliver = deliverer.finish();
         wait_for(&deliver, end);
         drop(surveyor);

@@ -42,6 +42,14 @@ impl Service {
         self.pay();
     }
 
+    /// Something that whoever asks for the service's state should see.
+    pub fn status(&self, text: &str) {
+        if let Some(notify) = &self.notify {
+            // No room: the next word to the manager matters more.
+            let _ = notify.say(&format!("STATUS={text}"));
+        }
+    }
+
     /// The loop ends because it was asked to.
     pub fn stopping(&mut self) {
         self.owed = Some("STOPPING=1".to_owned());

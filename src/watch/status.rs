@@ -30,6 +30,9 @@ pub struct Counters {
     pub refused_marks: u64,
     /// Records that were given up because the sinks were too slow.
     pub records_dropped: u64,
+    /// Times that a thread did not get on with its work.
+    #[serde(default)]
+    pub stuck_threads: u64,
     /// States of containers that could not be read or written.
     #[serde(default)]
     pub state_failures: u64,
@@ -63,7 +66,7 @@ impl Counters {
 
     /// Each counter under its name, in the order in which they are shown.
     #[must_use]
-    pub fn named(self) -> [(&'static str, u64); 15] {
+    pub fn named(self) -> [(&'static str, u64); 16] {
         [
             ("events", self.events),
             ("triggers", self.triggers),
@@ -76,6 +79,7 @@ impl Counters {
             ("refused_marks", self.refused_marks),
             ("records_dropped", self.records_dropped),
             ("records_lost", self.records_lost),
+            ("stuck_threads", self.stuck_threads),
             ("state_failures", self.state_failures),
             ("execs", self.execs),
             ("execs_lost", self.execs_lost),
@@ -127,6 +131,9 @@ pub struct Status {
     pub marks: usize,
     /// Counters.
     pub counters: Counters,
+    /// Threads that do not get on with their work now.
+    #[serde(default)]
+    pub stuck: Vec<String>,
     /// Watched root filesystems.
     pub containers: Vec<Covered>,
 }
@@ -187,6 +194,7 @@ mod tests {
                 events: 5,
                 ..Counters::default()
             },
+            stuck: Vec::new(),
             containers: Vec::new(),
         }
     }

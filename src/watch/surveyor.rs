@@ -18,6 +18,7 @@ use crate::survey::sight::{News, Survey};
 use crate::sys::epoll::Wake;
 use crate::sys::sched;
 use crate::watch::lookout::{Call, Lookout};
+use crate::watch::vigil::Progress;
 
 /// Wake-ups come in bursts (a start mounts several times); this long they gather.
 const DEBOUNCE: Duration = Duration::from_millis(1);
@@ -83,6 +84,8 @@ pub struct Surveyor {
     asker: Asker,
     /// What the survey tells.
     pub news: Receiver<News>,
+    /// What its thread is at.
+    pub progress: Arc<Progress>,
 }
 
 impl Surveyor {
@@ -101,6 +104,8 @@ impl Surveyor {
             knock: Some(Arc::clone(&knock)),
         };
         let lookout = Lookout::new(knock);
+        let progress = Progress::of("survey");
+        let own = Arc::clone(&progress);
         thread::Builder::new()
             .name("survey".to_owned())
             .spawn(move || {
@@ -110,9 +115,13 @@ impl Surveyor {
                     asks: &asks,
                     all: &all,
                 };
-                work.run(&tell, &bell);
+                work.run((&tell, &bell), &own);
             })?;
-        Ok(Self { asker, news })
+        Ok(Self {
+            asker,
+            news,
+            progress,
+        })
     }
 
     /// Asks, without ever waiting.
@@ -136,10 +145,11 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn run(mut self, news: &Sender<News>, bell: &Wake) {
+    fn run(mut self, (news, bell): (&Sender<News>, &Wake), progress: &Progress) {
         // A container comes up meanwhile. What the thread does is bounded.
         let _ = sched::favoured();
         let mut tell = |piece| {
+            progress.works(None);
             if news.send(piece).is_ok() {
                 bell.ring();
             }
@@ -147,7 +157,10 @@ impl Work<'_> {
         let mut again = AGAIN.iter();
         let mut next: Option<Instant> = None;
         loop {
-            let asked = match self.lookout.wait(next) {
+            progress.rests();
+            let call = self.lookout.wait(next);
+            progress.works(None);
+            let asked = match call {
                 Call::Asked => match self.answer(&mut tell) {
                     Some(pass) => pass,
                     None => return,

@@ -51,6 +51,8 @@ pub struct Watched {
     folded: Option<Folded>,
     /// Its next marks are to be made anew, in lanes of its own.
     pub renew: bool,
+    /// A thread got stuck at it: it is not looked at.
+    pub closed: bool,
     /// What the examiner has of it.
     pub waiting: Waiting,
     /// When something else in `etc` was seen to change.
@@ -76,6 +78,7 @@ impl Watched {
             budget: Budget::new(Instant::now()),
             folded: None,
             renew: false,
+            closed: false,
             waiting: Waiting::default(),
             aside: None,
             copied: None,

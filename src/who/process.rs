@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::model::{Ancestor, Writer, WriterSource};
 use crate::parse::cgroup::{Member, member};
 use crate::parse::stat::{Stat, stat, status};
-use crate::reach::{mount_ns, read_of, read_table};
+use crate::reach::{living, mount_ns, read_of, read_table};
 use crate::sys::pidfd;
 use crate::who::cgroup::{member_of, unified};
 
@@ -102,7 +102,7 @@ pub fn writer(boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
         return gone(boot, pid, pidfd);
     };
     // What names it comes first: it may end between two reads.
-    let exe = process.exe().ok();
+    let exe = process.exe().ok().or_else(|| exe_of_a_thread(pid));
     // Checked after the pinning and before the rest, which takes longer than many a
     // writer lives.
     if pidfd.is_some_and(|pidfd| !pidfd::exists(pidfd.as_fd())) {
@@ -117,6 +117,11 @@ pub fn writer(boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
         confirmed: writer.confirmed && pidfd.is_some(),
         ..writer
     }
+}
+
+/// A process whose main thread has ended shows its executable in the others alone.
+fn exe_of_a_thread(pid: i32) -> Option<PathBuf> {
+    fs::read_link(living(&PathBuf::from(format!("/proc/{pid}")))?.join("exe")).ok()
 }
 
 /// A process that was reaped: its pidfd may still tell its cgroup.
@@ -155,6 +160,8 @@ fn read(boot: &Boot, process: &Process, exe: Option<PathBuf>) -> io::Result<Writ
     let mount_ns = namespace(process);
     let status = status(&read_of(process, "status", MAX_TEXT).unwrap_or_default());
     let (args, args_truncated) = args(process);
+    let args_missing =
+        (args.is_empty() && exe.is_some() && stat.args > 0).then(|| missing(process));
     let pid = process.pid();
     Ok(Writer {
         vpid: status.ns_pids.last().copied(),
@@ -168,6 +175,7 @@ fn read(boot: &Boot, process: &Process, exe: Option<PathBuf>) -> io::Result<Writ
         executable: exe.map(|path| path.as_os_str().as_bytes().to_vec()),
         args,
         args_truncated,
+        args_missing,
         cwd: process
             .cwd()
             .ok()
@@ -189,7 +197,12 @@ fn read(boot: &Boot, process: &Process, exe: Option<PathBuf>) -> io::Result<Writ
 
 /// Mount namespace of a pinned process: the inode number of what its link leads to.
 fn namespace(process: &Process) -> Option<u64> {
-    let file = process.open_relative("ns/mnt").ok()?;
+    let own = process.open_relative("ns/mnt").ok();
+    let of_thread = || {
+        let home = PathBuf::from(format!("/proc/{}", process.pid()));
+        fs::File::open(living(&home)?.join("ns/mnt")).ok()
+    };
+    let file = own.or_else(of_thread)?;
     Some(file.metadata().ok()?.ino())
 }
 
@@ -197,6 +210,16 @@ fn namespace(process: &Process) -> Option<u64> {
 fn args(process: &Process) -> (Vec<Vec<u8>>, bool) {
     let text = read_of(process, "cmdline", MAX_ARGS).unwrap_or_default();
     split_args(&text)
+}
+
+/// The kernel reads arguments from a process's own plain memory alone: what is mapped
+/// from a file there may lie on a server that never answers (CVE-2018-1120).
+fn missing(process: &Process) -> &'static str {
+    let line = read_of(process, "stat", MAX_TEXT);
+    match line.ok().and_then(|line| stat(&line)) {
+        Some(stat) if !stat.is_dead() => "not-plain-memory",
+        _ => "ended",
+    }
 }
 
 fn split_args(text: &[u8]) -> (Vec<Vec<u8>>, bool) {

@@ -1,12 +1,13 @@
 //! A hand that keeps what it took: `attack hand PATH` opens or maps the file and obeys
 //! one word a line on stdin, so that a test can start the watcher in between. Each
-//! line that was obeyed is answered by `ok` on stdout.
+//! line that was obeyed is answered on stdout by `ok` and when it was begun.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, Result, Write, stdin, stdout};
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::raw::Mapping;
+use crate::raw::{self, Mapping};
 use crate::verbs::line;
 
 #[derive(Default)]
@@ -21,8 +22,10 @@ pub fn obey(path: &Path) -> Result<()> {
     for words in stdin().lines() {
         let words = words?;
         let (verb, nonce) = words.split_once(' ').unwrap_or((&words, ""));
+        let begun = SystemTime::now().duration_since(UNIX_EPOCH);
         hand.act(verb, path, nonce)?;
-        stdout().write_all(b"ok\n")?;
+        let begun = begun.map_err(Error::other)?.as_nanos();
+        stdout().write_all(format!("ok {begun}\n").as_bytes())?;
         stdout().flush()?;
     }
     Ok(())
@@ -37,6 +40,13 @@ impl Hand {
                 self.file = Some(options.read(true).append(true).open(path)?);
             }
             "write" => self.file()?.write_all(line(nonce).as_bytes())?,
+            // A write, and a lease that lets nobody else open the file.
+            "lease" => {
+                std::fs::write(path, line(nonce))?;
+                let file = OpenOptions::new().read(true).write(true).open(path)?;
+                raw::lease(&file)?;
+                self.file = Some(file);
+            }
             "close" => self.file = None,
             // The whole file at once: open, write, close.
             "put" => std::fs::write(path, line(nonce))?,

@@ -62,6 +62,7 @@ fn run(args: &[OsString]) -> Result<()> {
             sleep()
         }
         (Some("sleep"), ..) => sleep(),
+        (Some("headless"), ..) => headless(),
         (Some("rooted"), ..) => contain::rooted(),
         (Some("hand"), Some(path), _) => {
             harmless("hand", Path::new(path))?;
@@ -116,6 +117,14 @@ fn harmless(verb: &str, path: &Path) -> Result<()> {
         "{verb} {}: not in a container of the tests",
         path.display()
     )))
+}
+
+/// After a moment the main thread ends; another one stays.
+fn headless() -> Result<()> {
+    std::thread::spawn(sleep);
+    std::thread::sleep(Duration::from_secs(2));
+    raw::end_thread();
+    Ok(())
 }
 
 fn rest(args: &[OsString]) -> &[OsString] {

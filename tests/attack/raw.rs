@@ -15,6 +15,46 @@ use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use nix::sys::stat::Mode;
 use nix::unistd::pipe;
 
+/// Ends the calling thread alone: the main thread's end is not the process's.
+pub fn end_thread() {
+    // SAFETY: ends this thread; nothing it owns is used by another.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+}
+
+/// Lays a file over the page of the stack on which the arguments stand: the same bytes,
+/// from another place. To be called while the main thread, whose stack it is, sleeps.
+pub fn arguments_from(path: &Path) -> Result<()> {
+    const PAGE: usize = 4096;
+    // SAFETY: takes a number; the kernel put the address there when the program started.
+    let name = unsafe { libc::getauxval(libc::AT_EXECFN) };
+    // The name of the program stands behind its arguments, at the very end of the stack.
+    let page = usize::try_from(name).map_err(Error::other)? & !(PAGE - 1);
+    let at = ptr::with_exposed_provenance_mut::<u8>(page);
+    // SAFETY: the page is mapped, readable, and nobody writes to it meanwhile.
+    let bytes = unsafe { std::slice::from_raw_parts(at, PAGE) };
+    std::fs::write(path, bytes)?;
+    let file = File::open(path)?;
+    let (rights, flags) = (
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE | libc::MAP_FIXED,
+    );
+    // SAFETY: replaces one page by another with the same content and the same rights.
+    let new = unsafe { libc::mmap(at.cast(), PAGE, rights, flags, file.as_raw_fd(), 0) };
+    if new == libc::MAP_FAILED {
+        return Err(Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// A write lease (fcntl(2), F_SETLEASE), and no heed to being asked for it.
+pub fn lease(file: &File) -> Result<()> {
+    // SAFETY: ignores a signal; no handler runs.
+    unsafe { libc::signal(libc::SIGIO, libc::SIG_IGN) };
+    // SAFETY: the descriptor is open; the call takes a number.
+    let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_WRLCK) };
+    check(i64::from(done))
+}
+
 /// truncate(2): no descriptor, so no close either.
 pub fn truncate(path: &Path, length: usize) -> Result<()> {
     let length = i64::try_from(length).map_err(Error::other)?;

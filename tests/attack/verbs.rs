@@ -32,6 +32,7 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Result<
         "double" => double(path, nonce),
         "rewrite" => rewrite(path, nonce),
         "flap" => flap(path, nonce),
+        "masked" => masked(path, nonce),
         "storm" => storm(path, nonce, extra),
         "flood" => flood(path, nonce, extra),
         "swarm" => swarm(path, nonce, extra),
@@ -117,6 +118,19 @@ fn flap(path: &Path, nonce: &str) -> Result<()> {
     act("create", path, &format!("{nonce}-end"), None)
 }
 
+/// Writes the file while the arguments lie in a file, and stays a moment.
+fn masked(path: &Path, nonce: &str) -> Result<()> {
+    let page = PathBuf::from(format!("/tmp/{nonce}.page"));
+    std::thread::scope(|scope| {
+        let all = || {
+            raw::arguments_from(&page)?;
+            act("held-fd", path, nonce, Some("300"))
+        };
+        let done = scope.spawn(all).join();
+        done.unwrap_or_else(|_| Err(Error::other("the thread ended badly")))
+    })
+}
+
 /// Makes and removes `extra` files of other names in the directory of `path`.
 fn storm(path: &Path, nonce: &str, extra: Option<&str>) -> Result<()> {
     let count: u32 = extra.and_then(|text| text.parse().ok()).unwrap_or(1000);
@@ -137,7 +151,7 @@ fn flood(path: &Path, nonce: &str, extra: Option<&str>) -> Result<()> {
     let begun = Instant::now();
     for round in 0.. {
         let due = Duration::from_secs(1) / rounds * round;
-        if due > Duration::from_secs(seconds) {
+        if due.max(begun.elapsed()) > Duration::from_secs(seconds) {
             return Ok(());
         }
         sleep(due.saturating_sub(begun.elapsed()));

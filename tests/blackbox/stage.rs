@@ -140,7 +140,7 @@ impl Stage {
     fn hand(&mut self, word: &str, nonce: &str) -> Result<Outcome, String> {
         let container = &self.container;
         let hand = self.hand.get_or_insert_with(|| container.hand(PRELOAD));
-        hand.say(word, nonce).map(|()| Outcome::Done)
+        hand.say(word, nonce).map(|_| Outcome::Done)
     }
 }
 

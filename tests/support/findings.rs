@@ -140,6 +140,7 @@ pub fn writer() -> Writer {
             b"echo /tmp/evil.so > /etc/ld.so.preload".to_vec(),
         ],
         args_truncated: false,
+        args_missing: None,
         mount_ns: Some(4026532999),
         cwd: Some(b"/root".to_vec()),
         real_uid: Some(1000),

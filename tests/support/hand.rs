@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The process; it ends with the value.
 pub struct Hand {
@@ -24,19 +25,22 @@ impl Hand {
         }
     }
 
-    /// Says a word and waits until it was obeyed.
-    pub fn say(&mut self, word: &str, nonce: &str) -> Result<(), String> {
+    /// Says a word and waits until it was obeyed; when that was begun.
+    pub fn say(&mut self, word: &str, nonce: &str) -> Result<SystemTime, String> {
         writeln!(self.words, "{word} {nonce}").map_err(|error| format!("{word}: {error}"))?;
         self.answered(word)
     }
 
-    /// Waits until it says that something was done.
-    pub fn answered(&mut self, word: &str) -> Result<(), String> {
+    /// Waits until it says that something was done; when it was begun, if it says so.
+    pub fn answered(&mut self, word: &str) -> Result<SystemTime, String> {
         let mut answer = String::new();
         let read = self.answers.read_line(&mut answer);
-        match (read, answer.as_str()) {
-            (Ok(_), "ok\n") => Ok(()),
-            (read, answer) => Err(format!("{word} was not obeyed: {answer:?} {read:?}")),
+        match (read, answer.trim_end().strip_prefix("ok")) {
+            (Ok(_), Some(begun)) => Ok(begun.trim().parse().map_or_else(
+                |_| SystemTime::now(),
+                |nanos| UNIX_EPOCH + Duration::from_nanos(nanos),
+            )),
+            (read, _) => Err(format!("{word} was not obeyed: {answer:?} {read:?}")),
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct Wish {
     pub binds: Vec<(PathBuf, &'static str)>,
     /// Made in the writable layer before it is mounted.
     pub upper: &'static [&'static str],
+    /// What its first process does, if not sleep.
+    pub init: &'static str,
 }
 
 /// A lower layer that several containers share, as those of one image do.
@@ -152,7 +154,7 @@ impl Overlay {
         wish: &Wish,
     ) -> Result<Self, String> {
         let cgroup = Cgroup::new(cgroup).map_err(|error| format!("no cgroup: {error}"))?;
-        let init = contain(&merged, &cgroup, &wish.binds);
+        let init = contain(&merged, &cgroup, wish);
         let container = Self {
             id,
             merged,
@@ -177,7 +179,7 @@ impl Overlay {
     /// A command that will run a program of the image inside.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program::attack());
-        command.arg("enter").arg(self.pid().to_string());
+        command.arg("enter").arg(self.way_in());
         command.args(self.cgroup.directories());
         command.args(["--", program]);
         command
@@ -186,6 +188,19 @@ impl Overlay {
     /// The directories of its cgroup.
     pub fn cgroups(&self) -> &[PathBuf] {
         self.cgroup.directories()
+    }
+
+    /// Its first process below /proc; a thread of it when the main one has ended.
+    fn way_in(&self) -> String {
+        let pid = self.pid();
+        let lives = |way: &String| fs::read_link(format!("/proc/{way}/ns/mnt")).is_ok();
+        let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+        let tasks = tasks.into_iter().flatten().flatten();
+        let tasks = tasks.map(|one| one.file_name().to_string_lossy().into_owned());
+        let mut ways =
+            std::iter::once(pid.to_string()).chain(tasks.map(|t| format!("{pid}/task/{t}")));
+        ways.find(lives)
+            .expect("the container's first process lives")
     }
 
     /// Its first process.
@@ -218,14 +233,19 @@ impl Drop for Overlay {
     }
 }
 
-fn contain(merged: &Path, cgroup: &Cgroup, binds: &[(PathBuf, &str)]) -> Child {
+fn contain(merged: &Path, cgroup: &Cgroup, wish: &Wish) -> Child {
     let bind = |(from, to): &(PathBuf, &str)| format!("bind:{}:{to}", from.display());
+    let init = if wish.init.is_empty() {
+        "sleep"
+    } else {
+        wish.init
+    };
     Command::new(program::attack())
         .arg("contain")
         .arg(merged)
         .args(cgroup.directories())
-        .args(binds.iter().map(bind))
-        .args(["--", "/bin/attack", "sleep"])
+        .args(wish.binds.iter().map(bind))
+        .args(["--", "/bin/attack", init])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()

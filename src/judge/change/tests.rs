@@ -292,3 +292,9 @@ fn what_was_removed_and_is_there_was_made_anew() {
         assert_eq!(words(&told), [("creation", "creation", true, 73)]);
     }
 }
+
+#[test]
+fn the_second_event_of_an_exchange_that_was_seen_is_no_news() {
+    let told = change(Some(&file(1)), Some(&file(1)), mask::MOVED_FROM);
+    assert_eq!(words(&told), []);
+}

@@ -10,7 +10,7 @@ use super::object::{Object, Twins};
 use super::{Ecs, MODULE, container, ours};
 
 /// `event.code`.
-const CODE: &str = "LDP-800";
+const CODE: &str = "LDP-700";
 /// Severity: low. The alert has the weight.
 const SEVERITY: u8 = 21;
 
@@ -23,20 +23,7 @@ impl Ecs {
     ) {
         let mut twins = Twins::default();
         let alert = self.mentioned(&more.alert);
-        let mut event = Object::default();
-        event.put("kind", "enrichment");
-        event.list("category", ["file"]);
-        event.list("type", ["info"]);
-        event.put("action", "enrichment");
-        event.put("severity", SEVERITY);
-        event.put("module", MODULE);
-        event.put("dataset", "ldwatch.enrichment");
-        event.put("code", CODE);
-        event.put("id", self.id(more.at, "enrichment", &[alert.as_bytes()]));
-        event.put("sequence", self.sequence);
-        event.put("reason", "writer-executable");
-        event.put("created", rfc3339_or_epoch(now));
-        root.nest("event", event);
+        root.nest("event", self.happening(more, &alert, now));
         container::put(root, &more.alert.container, &mut twins);
         root.nest("process", process(more, &mut twins));
         if let Some(sha256) = &more.program.sha256 {
@@ -55,6 +42,23 @@ impl Ecs {
         own.nest("writer", writer(more, &mut twins));
         own.nest("raw", twins.into_object());
         root.nest("ldwatch", own);
+    }
+
+    fn happening<'a>(&self, more: &Enrichment, alert: &str, now: SystemTime) -> Object<'a> {
+        let mut event = Object::default();
+        event.put("kind", "enrichment");
+        event.list("category", ["file"]);
+        event.list("type", ["info"]);
+        event.put("action", "enrichment");
+        event.put("severity", SEVERITY);
+        event.put("module", MODULE);
+        event.put("dataset", "ldwatch.enrichment");
+        event.put("code", CODE);
+        event.put("id", self.id(more.at, "enrichment", &[alert.as_bytes()]));
+        event.put("sequence", self.sequence);
+        event.put("reason", "writer-executable");
+        event.put("created", rfc3339_or_epoch(now));
+        event
     }
 
     fn mentioned(&self, alert: &Mention) -> String {

@@ -147,6 +147,7 @@ fn writer<'a>(writer: &'a Writer, twins: &mut Twins<'a>) -> Object<'a> {
     object.put("confirmed", writer.confirmed);
     object.put("origin", writer.origin.name());
     object.put("args_truncated", writer.args_truncated);
+    object.put_some("args_missing", writer.args_missing);
     object.put_some("entry", writer.entry.name());
     object.put_some("tool", writer.tool);
     if let Some(home) = &writer.home {

@@ -1,11 +1,12 @@
 //! The examiner's eyes and mouth: it looks, and it tells what it made of the look.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::examine::file::{Look, look};
+use crate::examine::file::{LEASED, Look, look};
 use crate::judge::restart::{Past, verdicts};
-use crate::model::{FileView, Gap, Record, RootfsId};
+use crate::model::{Detection, FileView, Gap, Record, RootfsId};
 use crate::watch::deliver::Delivery;
 use crate::watch::enricher::Alert;
 use crate::watch::examiner::Examiner;
@@ -14,11 +15,13 @@ use crate::watch::state::Remember;
 
 /// How long a full delivery queue is waited for before a record is given up and counted.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How soon a file that a lease keeps closed is looked at again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 impl Examiner {
     /// Looks; `None` when it could not be seen, which is told once.
     #[allow(clippy::option_option)]
-    pub(super) fn see(&mut self, subject: &Subject) -> Option<Option<FileView>> {
+    pub(super) fn see(&mut self, subject: &Arc<Subject>) -> Option<Option<FileView>> {
         let seen = match look(&subject.reach, subject.upper.as_deref(), self.quote) {
             Look::Unasked(what) => self.outposts.look(subject.id, &subject.reach, &what),
             seen => seen,
@@ -36,6 +39,10 @@ impl Examiner {
             Look::Gone => return None,
             Look::Unasked(reason) | Look::Blind(reason) => reason,
         };
+        if reason == LEASED {
+            let due = Instant::now() + AGAIN;
+            self.later.insert(subject.id, (due, Arc::clone(subject)));
+        }
         let known = self.known.entry(subject.id).or_default();
         if known.blind.as_ref() != Some(&reason) {
             known.blind = Some(reason.clone());
@@ -49,6 +56,16 @@ impl Examiner {
             self.send(Delivery::Record(Record::Gap(Box::new(gap))), 1);
         }
         None
+    }
+
+    /// Looks again at what a lease kept closed: whoever holds it has been told to give it
+    /// up, and is made to after 45 seconds (proc(5), `lease-break-time`).
+    pub(super) fn look_again(&mut self, now: Instant) {
+        let due = self.later.extract_if(|_, (due, _)| *due <= now);
+        let due: Vec<_> = due.map(|(_, (_, subject))| subject).collect();
+        for subject in due {
+            self.acted(subject, Acted::look(SystemTime::now(), Detection::Event));
+        }
     }
 
     /// An act of which nothing can be seen: the container is gone, or the file cannot

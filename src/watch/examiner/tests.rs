@@ -47,7 +47,9 @@ fn bench() -> Bench {
     let (records_in, records) = unbounded();
     let (jobs, work) = Jobs::new(100);
     let examiner = Examiner::new(records_in, Arc::default(), 100, None, None, Asker::nobody());
-    let thread = std::thread::spawn(move || examiner.work(&work));
+    let thread = std::thread::spawn(move || {
+        examiner.work(&work, &Progress::of("examine"), Vec::new());
+    });
     let over = Arc::new(());
     let first = Job::First(Arc::clone(&subject), SystemTime::now(), Arc::clone(&over));
     jobs.offer(first, Pace::Swift).unwrap();

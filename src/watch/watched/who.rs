@@ -15,7 +15,7 @@ use crate::who::trail::Trail;
 
 /// A copy-up ends, and what it was for is done, within this time. Its writer is the
 /// only one that the kernel tells of a change of attributes, and of a rename.
-const COPY_UP: Duration = Duration::from_millis(500);
+const COPY_UP: Duration = Duration::from_secs(2);
 /// Queues that are read one after the other within this time may be read in the wrong order.
 const ONE_READ: Duration = Duration::from_millis(20);
 
