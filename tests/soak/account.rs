@@ -11,6 +11,10 @@ use crate::support::watcher::{Seen, Watcher};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What is remembered of writes that were told, to notice a second telling.
 const TOLD: usize = 4096;
+/// How soon a write is replaced that need not be told: a look may be this late here.
+const AT_ONCE: Duration = Duration::from_millis(1000);
+/// One in so many writes may be.
+const HIDDEN: usize = 1000;
 /// Records of which the gist is kept, for the report of a failure.
 const RECENT: usize = 120;
 
@@ -47,19 +51,27 @@ fn brief(seen: &Seen) -> String {
     )
 }
 
+fn pid(seen: &Seen) -> Option<u64> {
+    field(&seen.value, "process.pid")?.as_u64()
+}
+
 /// One that was told.
 struct Told {
     nonce: String,
     pid: Option<u64>,
     number: usize,
+    container: String,
+    written: Instant,
 }
 
 impl Told {
-    fn of(nonce: String, number: usize, seen: &Seen) -> Self {
+    fn of(write: Write, seen: &Seen) -> Self {
         Self {
-            nonce,
-            pid: field(&seen.value, "process.pid").and_then(serde_json::Value::as_u64),
-            number,
+            nonce: write.nonce,
+            pid: pid(seen),
+            number: write.number,
+            container: write.container,
+            written: write.at,
         }
     }
 }
@@ -80,6 +92,8 @@ pub struct Account {
     overtaken: usize,
     steps: usize,
     within: usize,
+    /// Replaced by another write before they were looked at, and not told.
+    hidden: usize,
     /// Told by an alert that shows no content: the file was gone when it was looked at.
     unread: usize,
     gaps: usize,
@@ -143,8 +157,7 @@ impl Account {
         if !right {
             self.fault(format!("{} told of another container", write.nonce));
         }
-        self.told
-            .push_back(Told::of(write.nonce, write.number, seen));
+        self.told.push_back(Told::of(write, seen));
         if self.told.len() > TOLD {
             self.told.pop_front();
         }
@@ -163,11 +176,12 @@ impl Account {
             }
             return;
         };
-        let now = Told::of(told.nonce.clone(), told.number, seen);
+        let (number, nonce) = (told.number, told.nonce.clone());
+        let now = pid(seen);
         let about = |write: &Write| {
             let its = text(&seen.value, "container.id") == write.container
                 || text(&seen.value, "ldwatch.rootfs").contains(&write.container);
-            its && write.number < now.number
+            its && write.number < number
         };
         if let Some(at) = self.open.iter().position(about) {
             self.open.remove(at);
@@ -176,13 +190,13 @@ impl Account {
             self.overtaken += 1;
         } else if !is_alert(&seen.value) {
             // A write that left what was there: told as such.
-        } else if told.pid == now.pid || told.pid.is_none() || now.pid.is_none() {
+        } else if told.pid == now || told.pid.is_none() || now.is_none() {
             self.steps += 1;
         } else {
             let (before, said) = (told.pid, self.said_of(text(&seen.value, "container.id")));
             self.fault(format!(
                 "told twice: {} by {before:?}, then by {:?}; in all:\n  {said}",
-                now.nonce, now.pid
+                nonce, now
             ));
         }
     }
@@ -199,12 +213,31 @@ impl Account {
                 self.within += 1;
             } else if took(&mut self.blank, &write.container) {
                 self.unread += 1;
+            } else if self.replaced_at_once(&write) {
+                self.hidden += 1;
             } else {
                 let (nonce, verb) = (&write.nonce, write.verb);
                 let said = self.said_of(&write.container);
                 self.fault(format!("never told: {nonce} by {verb}; but:\n  {said}"));
             }
         }
+    }
+
+    /// Another process put its own in place before this write was looked at: the one look
+    /// told what that one left, and the other found nothing new.
+    fn replaced_at_once(&self, write: &Write) -> bool {
+        let next = self
+            .told
+            .iter()
+            .find(|told| told.number > write.number && told.container == write.container);
+        next.is_some_and(|told| told.written.saturating_duration_since(write.at) < AT_ONCE)
+    }
+
+    /// More than a busy machine explains were replaced without a word.
+    fn too_many_hidden(&self) -> Option<String> {
+        let most = 1 + self.writes / HIDDEN;
+        (self.hidden > most)
+            .then(|| format!("{} replaced at once, not {most} at most", self.hidden))
     }
 
     fn said_of(&self, container: &str) -> String {
@@ -219,7 +252,11 @@ impl Account {
     }
 
     pub fn wrong(&self) -> Vec<String> {
-        self.wrong.clone()
+        self.wrong
+            .iter()
+            .cloned()
+            .chain(self.too_many_hidden())
+            .collect()
     }
 }
 
@@ -227,13 +264,14 @@ impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:>7} writes {:>7} told once {:>4} overtaken {:>4} in two steps {:>4} folded {:>3} unread {:>3} open {:>3} wrong {:>3} gaps, latest {:>5} ms",
+            "{:>7} writes {:>7} told once {:>4} overtaken {:>4} in two steps {:>4} folded {:>3} unread {:>3} replaced at once {:>3} open {:>3} wrong {:>3} gaps, latest {:>5} ms",
             self.writes,
             self.once,
             self.overtaken,
             self.steps,
             self.within,
             self.unread,
+            self.hidden,
             self.open.len(),
             self.wrong.len(),
             self.gaps,
