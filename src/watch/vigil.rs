@@ -123,6 +123,7 @@ impl Watch {
     pub(super) fn look_after_threads(&mut self, now: Instant) {
         for (progress, stuck) in self.vigil.changes(now) {
             let about = progress.about().filter(|_| progress.name == "examine");
+            self.status_due.get_or_insert(now);
             if !stuck {
                 self.back(&progress, about);
                 continue;
@@ -139,7 +140,6 @@ impl Watch {
                 detail.push_str("; another one took over");
             }
             self.tell_stuck(detail, container);
-            self.status_due.get_or_insert(now);
         }
     }
 

@@ -160,8 +160,7 @@ fn read(boot: &Boot, process: &Process, exe: Option<PathBuf>) -> io::Result<Writ
     let mount_ns = namespace(process);
     let status = status(&read_of(process, "status", MAX_TEXT).unwrap_or_default());
     let (args, args_truncated) = args(process);
-    let args_missing =
-        (args.is_empty() && exe.is_some() && stat.args > 0).then(|| missing(process));
+    let is_missing = args.is_empty() && exe.is_some() && stat.args > 0;
     let pid = process.pid();
     Ok(Writer {
         vpid: status.ns_pids.last().copied(),
@@ -175,7 +174,7 @@ fn read(boot: &Boot, process: &Process, exe: Option<PathBuf>) -> io::Result<Writ
         executable: exe.map(|path| path.as_os_str().as_bytes().to_vec()),
         args,
         args_truncated,
-        args_missing,
+        args_missing: is_missing.then(|| missing(process)),
         cwd: process
             .cwd()
             .ok()
