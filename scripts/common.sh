@@ -62,6 +62,7 @@ has() {
   case "$1" in
     busybox) busybox_is_static ;;
     libc.a) [ -e "$(cc -print-file-name=libc.a 2>/dev/null)" ] ;;
+    grpc) /usr/bin/python3 -c 'import grpc' 2>/dev/null ;;
     ensurepip) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac

@@ -8,12 +8,18 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::fd::AsFd;
+use std::process::Command;
 
+use ldwatch::model::WriterSource;
+use ldwatch::sys::pidfd;
+use ldwatch::who::process::{Boot, writer};
 use serde_json::Value;
+use support::cgroup::Cgroup;
 use support::overlay::{Image, Overlay, Wish};
 use support::program::{self, Outcome, act};
 use support::record::{carries, field, is_alert, text};
-use support::scratch::nonce;
+use support::scratch::{container_id, nonce};
 use support::watcher::Watcher;
 use support::{PRELOAD, dynamic, gate};
 
@@ -227,4 +233,38 @@ fn a_program_executed_after_the_write_is_not_told_as_a_fact() {
         "{all:?}"
     );
     watcher.stop();
+}
+
+/// A process that was reaped before it could be read: its pidfd still tells the cgroup.
+#[test]
+#[ignore = "needs root: overlay mounts, cgroups and fanotify"]
+fn the_container_of_a_reaped_process_is_told_where_the_kernel_tells_its_cgroup() {
+    let Some(_turn) = gate::enter(&[]) else {
+        return;
+    };
+    let id = container_id();
+    let made = Cgroup::new(&format!("/docker/{id}")).map_err(|error| format!("no cgroup: {error}"));
+    let Some(cgroup) = gate::have(made) else {
+        return;
+    };
+    let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+    let pid = i32::try_from(child.id()).unwrap();
+    for directory in cgroup.directories() {
+        fs::write(directory.join("cgroup.procs"), pid.to_string()).unwrap();
+    }
+    let pidfd = pidfd::open(pid).unwrap();
+    let told = pidfd::cgroup(pidfd.as_fd()).is_some();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let writer = writer(&Boot::read(), pid, Some(&pidfd));
+    eprintln!("{writer:?}");
+    if !told {
+        assert_eq!(writer.source, WriterSource::Unknown);
+        return;
+    }
+    assert_eq!(
+        (writer.source, writer.confirmed),
+        (WriterSource::Reaped, true)
+    );
+    assert_eq!(writer.member.unwrap().id.unwrap(), id);
 }

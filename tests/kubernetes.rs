@@ -64,3 +64,29 @@ fn a_pods_container_is_known_by_its_pod() {
     }
     watcher.stop();
 }
+
+/// Everything is in the alert while containerd is stopped, with its directories in an
+/// unusual place.
+#[test]
+#[ignore = "needs root: containerd"]
+fn an_alert_is_complete_while_containerd_is_stopped() {
+    let Some(_turn) = gate::enter(cri::PROGRAMS) else {
+        return;
+    };
+    let Some(mut cri) = gate::have(Cri::start()) else {
+        return;
+    };
+    let pod = nonce();
+    let id = cri.run(&pod, &["/bin/sleep", "600"]);
+    let (sandbox, uid) = cri.pod(&id);
+    cri.stop_daemon();
+    // It has never seen containerd alive.
+    let mut watcher = Watcher::start("sweep = \"off\"");
+    watcher.mine(&id);
+    watcher.mine(&sandbox);
+    let own = nonce();
+    let line = format!("test -x /bin/attack && echo /tmp/{own}.so > {PRELOAD}");
+    cri.exec_without_daemon(&id, &["/bin/sh", "-c", &line]);
+    check(&claimed(&watcher, &own), &id, &pod, &uid);
+    watcher.stop();
+}

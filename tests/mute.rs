@@ -149,6 +149,20 @@ fn end(watcher: &mut Watcher, signal: Signal) -> Result<Duration, String> {
     Ok(start.elapsed())
 }
 
+/// With the server goes what waited for it.
+fn all_gone(outposts: &[i32]) -> Result<(), String> {
+    let lives = |pid: &i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        !stat.is_empty() && !stat.contains(") Z ")
+    };
+    if wait_until(Duration::from_secs(10), || !outposts.iter().any(lives)) {
+        return Ok(());
+    }
+    Err(format!(
+        "outposts are left when the server is gone: {outposts:?}"
+    ))
+}
+
 /// The server comes while the watcher runs, and is there when the next one starts.
 fn row(
     image: &Image,
@@ -174,15 +188,7 @@ fn row(
     left.extend(outposts(second.pid()));
     worst.note(2, end(&mut second, Signal::SIGKILL)?)?;
     drop(mute);
-    let lives = |pid: &i32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        !stat.is_empty() && !stat.contains(") Z ")
-    };
-    if !wait_until(Duration::from_secs(10), || !left.iter().any(lives)) {
-        return Err(format!(
-            "outposts are left when the server is gone: {left:?}"
-        ));
-    }
+    all_gone(&left)?;
     let said = format!("{gaps} gaps, {alerts} alerts, {} outposts", left.len());
     let seen = match place {
         // What lies behind is not seen, or seen by an outpost and not covered.

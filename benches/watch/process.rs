@@ -19,13 +19,15 @@ pub fn descriptors(pid: u32) -> usize {
 
 /// Nanoseconds of CPU taken so far, by name of the thread.
 pub fn cpu(pid: u32) -> BTreeMap<String, u64> {
-    let taken = |path: &str| -> Option<u64> {
-        let text = fs::read_to_string(format!("{path}/schedstat")).ok()?;
-        text.split(' ').next()?.parse().ok()
-    };
     let all = threads(pid).into_iter();
-    all.filter_map(|(name, path)| Some((name, taken(&path)?)))
-        .collect()
+    all.map(|(name, path)| (name, taken(&path))).collect()
+}
+
+/// Nanoseconds of CPU that a thread took so far; 0 when it is gone.
+pub fn taken(thread: &str) -> u64 {
+    let text = fs::read_to_string(format!("{thread}/schedstat")).unwrap_or_default();
+    let first = text.split(' ').next();
+    first.and_then(|word| word.parse().ok()).unwrap_or(0)
 }
 
 /// Name and directory of each thread.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clock::{Series, micros, now, ratio};
-use crate::process::cpu;
+use crate::process::taken;
 use crate::support::overlay::{Image, Overlay};
 use crate::support::scratch::Scratch;
 use crate::support::{dynamic, tiny};
@@ -85,8 +85,8 @@ fn turn(
     let more = format!("exec-trail = {trail}\nsweep = \"1s\"\n");
     let ldwatch = Tail::ldwatch_with(files.path(), &more);
     sleep(Duration::from_secs(6));
-    let own = format!("{:.15}", "ldwatch");
-    let of_loop = || cpu(ldwatch.pid()).get(&own).copied().unwrap_or(0);
+    // The loop is the first thread, which is named as the program's file is.
+    let of_loop = || taken(&format!("/proc/{0}/task/{0}", ldwatch.pid()));
     let before = of_loop();
     let output = container
         .command(PROGRAM)

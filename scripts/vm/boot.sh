@@ -62,7 +62,7 @@ boot() {
   local release=$1
   shift
   case " $* " in *unified_cgroup*) ;; *) set -- systemd.unified_cgroup_hierarchy=1 "$@" ;; esac
-  timeout "${LDWATCH_VM_LIMIT:-1800}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -m 2048 -smp 2 \
+  timeout "${LDWATCH_VM_LIMIT:-3600}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -m 2048 -smp 2 \
     -nographic -nic none -kernel "$work/$release.vmlinuz" -initrd "$work/$release.initrd" \
     -drive "file=$work/$release.disk,format=raw,if=virtio,cache=unsafe" \
     -append "console=ttyS0 root=/dev/vda rw quiet apparmor=0 panic=-1 $*" \

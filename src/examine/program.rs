@@ -26,8 +26,9 @@ use super::file::{in_upper, reopen};
 
 /// Bytes of an executable that are read; a larger one has no digest.
 const CAP: u64 = 16 * 1024 * 1024;
-/// How long the reading may take: disks and machines differ.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// How long the reading may take: it is a moment, but disks and machines differ, and a
+/// file held open keeps its filesystem from being unmounted.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes read at a time.
 const PIECE: usize = 64 * 1024;
 /// Digests kept.

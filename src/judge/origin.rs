@@ -116,7 +116,9 @@ fn by_cgroup(writer: &Writer, container: &Container, around: &Around, intruded: 
 }
 
 fn take_name(writer: &Writer, container: &mut Container) {
+    // The cgroup of a process in a container in a container names the outer one first.
     if container.id.is_none()
+        && container.source.is_none()
         && !container.build
         && let Some(member) = &writer.member
         && let Some(id) = &member.id

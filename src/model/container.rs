@@ -50,7 +50,7 @@ pub struct Container {
     /// Whether it runs privileged, where a file tells.
     pub privileged: Option<bool>,
     /// Where the ID came from: `docker-files`, `podman-files`, `containerd-path`,
-    /// `runc-state`, `cgroup`, `cgroup-leaf`, `mountinfo`.
+    /// `runc-state`, `cgroup`, `cgroup-leaf`, `mountinfo`, `monitor`, `inner-mount`.
     pub source: Option<&'static str>,
     /// Pieces that were looked for and not found (`id`, `name`, `image` …).
     pub missing: Vec<&'static str>,

@@ -76,7 +76,8 @@ pub struct FileView {
     /// The file lies on another mount than the directory `etc` (bind mount), or `etc`
     /// itself lies on another mount than the root: id of that mount.
     pub mounted: Option<u64>,
-    /// Lies in the container's writable layer; `None` when it cannot be told.
+    /// Lies in the container's writable layer, or changed after the container's first
+    /// process began where no layer is known; `None` when it cannot be told.
     pub in_upper: Option<bool>,
     /// Content of a regular file; `Err` says in fixed words why it was not read.
     pub content: Result<Content, String>,

@@ -120,7 +120,7 @@ impl Form {
 fn message_id(record: &Record) -> u32 {
     match record {
         Record::Finding(_) => 1,
-        Record::Enrichment(_) => 800,
+        Record::Enrichment(_) => 700,
         Record::Gap(_) => 900,
         Record::Heartbeat(_) => 800,
     }

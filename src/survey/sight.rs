@@ -220,10 +220,7 @@ impl Survey {
         let container = match owner {
             Owner::Work(_) => return,
             Owner::Container(container) => *container,
-            Owner::Unknown => Container {
-                missing: vec!["id"],
-                ..Container::default()
-            },
+            Owner::Unknown => unnamed(),
         };
         let mut known = Known {
             id: self.fresh(),
@@ -324,5 +321,13 @@ impl Survey {
     pub(super) fn fresh(&mut self) -> RootfsId {
         self.next += 1;
         RootfsId(self.next)
+    }
+}
+
+/// A container of which nothing is known yet.
+fn unnamed() -> Container {
+    Container {
+        missing: vec!["id"],
+        ..Container::default()
     }
 }

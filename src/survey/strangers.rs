@@ -149,7 +149,10 @@ impl Survey {
         let container = match owner {
             Owner::Work(_) => return,
             Owner::Container(container) => *container,
-            Owner::Unknown => nobody(),
+            Owner::Unknown => Container {
+                source: init.contained.then_some("inner-mount"),
+                ..nobody()
+            },
         };
         let Some(host) = HostMount::find_within(init.key, &overlay.mountpoint, overlay.mount)
         else {

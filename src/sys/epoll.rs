@@ -17,6 +17,8 @@ const BATCH: usize = 64;
 pub enum Interest {
     /// Bytes to read.
     Readable,
+    /// Bytes to read, told once until it is asked for again.
+    Once,
     /// An exceptional condition: a mount table changed (`POLLPRI`).
     Priority,
 }
@@ -43,11 +45,18 @@ impl Waiter {
     /// # Errors
     /// The errno of epoll_ctl(2).
     pub fn add(&self, fd: impl AsFd, interest: Interest, token: u64) -> io::Result<()> {
-        let flags = match interest {
-            Interest::Readable => EpollFlags::EPOLLIN,
-            Interest::Priority => EpollFlags::EPOLLPRI,
-        };
-        Ok(self.epoll.add(fd, EpollEvent::new(flags, token))?)
+        Ok(self
+            .epoll
+            .add(fd, EpollEvent::new(flags(interest), token))?)
+    }
+
+    /// Asks once more for what is told once.
+    ///
+    /// # Errors
+    /// `ENOENT` when it is not in the set.
+    pub fn again(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
+        let mut event = EpollEvent::new(flags(Interest::Once), token);
+        Ok(self.epoll.modify(fd, &mut event)?)
     }
 
     /// Takes a descriptor out.
@@ -78,6 +87,14 @@ impl Waiter {
             Err(errno) => return Err(errno.into()),
         }
         Ok(())
+    }
+}
+
+fn flags(interest: Interest) -> EpollFlags {
+    match interest {
+        Interest::Readable => EpollFlags::EPOLLIN,
+        Interest::Once => EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT,
+        Interest::Priority => EpollFlags::EPOLLPRI,
     }
 }
 

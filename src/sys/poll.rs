@@ -47,7 +47,7 @@ pub fn is_ready(fd: BorrowedFd<'_>, interest: Interest) -> bool {
 
 fn flags(interest: Interest) -> PollFlags {
     match interest {
-        Interest::Readable => PollFlags::POLLIN,
+        Interest::Readable | Interest::Once => PollFlags::POLLIN,
         Interest::Priority => PollFlags::POLLPRI,
     }
 }

@@ -36,7 +36,7 @@ const STOP: u64 = 0;
 const RELOAD: u64 = 1;
 const MOUNTS: u64 = 2;
 const BELL: u64 = 3;
-const TRAIL: u64 = 4;
+pub(super) const TRAIL: u64 = 4;
 /// Tokens from here on are lanes of marks.
 pub(super) const LANES: u64 = 16;
 
@@ -140,7 +140,7 @@ impl Watch {
         waiter.add(&*bell, Interest::Readable, BELL)?;
         let trail = Trail::new(options.exec_trail);
         if let Some(queue) = trail.queue() {
-            waiter.add(queue, Interest::Readable, TRAIL)?;
+            waiter.add(queue, Interest::Once, TRAIL)?;
         }
         let Crew {
             surveyor,
@@ -223,9 +223,8 @@ impl Watch {
                     _ => {}
                 }
             }
-            // File events come first, whatever containers execute.
             if tokens.contains(&TRAIL) {
-                self.trail.read();
+                self.trail.rings(Instant::now());
             }
             self.news();
             if let Some(gone) = self.words() {
@@ -255,6 +254,7 @@ impl Watch {
             self.service.due(),
             self.beat_alone(),
             self.next_rested(),
+            self.trail.due(),
             self.vigil.due(),
         ]
         .into_iter()
@@ -288,6 +288,7 @@ impl Watch {
     /// What is due by the clock.
     fn tick(&mut self) {
         let now = Instant::now();
+        self.read_trail(now);
         self.wake_tables(now);
         if self.losses.is_due(now) {
             self.tell_losses(now);

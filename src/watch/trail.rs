@@ -1,15 +1,33 @@
 //! Which root filesystems the exec trail covers.
 
 use std::os::fd::AsFd;
+use std::time::Instant;
 
 use nix::sys::stat::{fstat, major, minor};
 
 use crate::survey::sight::Sighting;
 use crate::survey::spots::Kind;
+use crate::watch::run::{TRAIL, Watch};
 use crate::who::trail::Trail;
 
 /// The word for a root filesystem whose programs are on the trail.
 pub const ON: &str = "on";
+
+impl Watch {
+    /// Reads the trail when it is time: file events come first, whatever containers
+    /// execute, and a storm costs one waking for many programs.
+    pub(super) fn read_trail(&mut self, now: Instant) {
+        if self.trail.due().is_none_or(|due| due > now) {
+            return;
+        }
+        self.trail.read();
+        if let Some(queue) = self.trail.queue()
+            && let Err(error) = self.waiter.again(queue, TRAIL)
+        {
+            log::warn!("the exec trail is not waited for any more: {error}");
+        }
+    }
+}
 
 /// Marks the root filesystem of a sighting, where it may be: `on`, or why not.
 #[must_use]

@@ -27,6 +27,9 @@ use self::book::{Book, Program};
 /// Bytes of events taken at once, of 24 bytes each: each holds a file open until it
 /// was looked at.
 const BATCH: usize = 64 * 24;
+/// How long after the first unread event it is read: for many programs at once, and soon,
+/// since unread events keep a filesystem from being unmounted.
+const REST: Duration = Duration::from_millis(2);
 /// How long it is read in one turn of the loop: file events come first.
 const TURN: Duration = Duration::from_millis(2);
 /// How long it is read before a writer is resolved by it. One that is not empty then is
@@ -44,6 +47,8 @@ pub struct Trail {
     group: Result<Group, String>,
     book: Book,
     own_pid: i32,
+    /// When it is to be read.
+    due: Option<Instant>,
     /// When a drain did not come to the end.
     behind: Option<Instant>,
     /// Programs opened for execution, as far as they were read.
@@ -66,6 +71,7 @@ impl Trail {
             group,
             book: Book::default(),
             own_pid: nix::unistd::getpid().as_raw(),
+            due: None,
             behind: None,
             execs: 0,
             lost: 0,
@@ -90,8 +96,20 @@ impl Trail {
             .map_err(|error| format!("refused: {error}"))
     }
 
+    /// There is something to read.
+    pub fn rings(&mut self, now: Instant) {
+        self.due.get_or_insert(now + REST);
+    }
+
+    /// When it is to be read.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
     /// Reads for one turn of the loop at most. What is left makes it ready again.
     pub fn read(&mut self) {
+        self.due = None;
         self.read_for(TURN);
     }
 
@@ -155,8 +173,9 @@ impl Trail {
         if writer.executable.is_some() {
             // It executed one program, and about when it wrote, another: which of the
             // two wrote is not known.
-            let more = before.is_some() && self.book.opened(pid) != before;
-            writer.confirmed &= !more;
+            let after = self.book.opened(pid).unwrap_or(0);
+            let more = after.wrapping_sub(before.unwrap_or(0));
+            writer.confirmed &= more == 0 || (more == 1 && before.is_none());
         } else {
             self.complete(boot, &mut writer);
         }

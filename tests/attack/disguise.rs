@@ -18,7 +18,7 @@ use nix::unistd::fexecve;
 use crate::verbs::line;
 
 /// How long they stay.
-const STAY: Duration = Duration::from_millis(700);
+const STAY: Duration = Duration::from_secs(3);
 const OWN: &str = "/bin/attack";
 
 /// `None`: the verb is none of these. `extra` is the name taken or the time stayed.

@@ -1,10 +1,10 @@
-//! Objects, names, contents and processes that an honest program does not make. A text
+//! Objects, links and contents that an honest program does not make. A text
 //! in hexadecimal may hold any byte.
 
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::io::{Error, Result, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
-use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::unistd::fexecve;
 
-use crate::verbs::{act, line};
+use crate::verbs::line;
 
-/// How long a writer stays, so that it can be looked at.
-const STAY: &str = "700";
 /// A line that no list of libraries has.
 const LONG: usize = 1 << 20;
 const SPARSE: u64 = 64 << 30;
@@ -44,12 +40,6 @@ pub fn odd_act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Opt
         }
         "chain" => chain(path, nonce, text.parse().unwrap_or(1)),
         "directory" => fs::create_dir_all(path),
-        "named" => named(path, nonce, text),
-        "deleted" => deleted(path, nonce),
-        "delete-and-stay" => {
-            fs::remove_file(text).and_then(|()| act("held-fd", path, nonce, Some(STAY)))
-        }
-        "memfd" => memfd(path, nonce),
         "swarm" => swarm(path, nonce, text.parse().unwrap_or(100)),
         _ => return None,
     })
@@ -118,43 +108,6 @@ fn chain(path: &Path, nonce: &str, links: u32) -> Result<()> {
         target = link;
     }
     symlink(target, path)
-}
-
-/// Writes under a name that is another's.
-fn named(path: &Path, nonce: &str, name: &str) -> Result<()> {
-    nix::sys::prctl::set_name(&CString::new(name)?)?;
-    act("held-fd", path, nonce, Some(STAY))
-}
-
-fn deleted(path: &Path, nonce: &str) -> Result<()> {
-    let copy = format!("/tmp/{nonce}.program");
-    fs::copy("/bin/attack", &copy)?;
-    let status = Command::new(&copy)
-        .arg("delete-and-stay")
-        .arg(path)
-        .args([nonce, &copy])
-        .status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Error::other(status.to_string()))
-    }
-}
-
-/// Runs a program that never had a name.
-fn memfd(path: &Path, nonce: &str) -> Result<()> {
-    let mut program = File::from(memfd_create(c"nothing", MFdFlags::empty())?);
-    program.write_all(&fs::read("/bin/attack")?)?;
-    let path = CString::new(path.as_os_str().as_bytes())?;
-    let words = [
-        c"attack",
-        c"held-fd",
-        &path,
-        &CString::new(nonce)?,
-        &CString::new(STAY)?,
-    ]
-    .map(CString::from);
-    match fexecve::<_, _, CString>(&program, &words, &[])? {}
 }
 
 /// So many processes as fast as they can be made, each with a write of its own, and one more.

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 #![allow(clippy::indexing_slicing, clippy::print_stderr)]
 
+mod hostside;
 mod rows;
 mod secret;
 

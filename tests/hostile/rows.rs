@@ -225,18 +225,18 @@ pub const ROWS: &[Row] = &[
     // Processes.
     row(
         "a process named as a runtime",
-        &[&["named", "{file}", "{own}", "runc:[2:INIT]"]],
+        &[&["renamed", "{file}", "{own}", "runc:[2:INIT]"]],
         &[ALERT, "{own}.so", "runc:[2:INIT]", r#""origin":"inside""#],
     ),
     row(
         "a process named with an escape sequence",
-        &[&["named", "{file}", "{own}", ") Z 1 (\u{1b}[2J\n"]],
+        &[&["renamed", "{file}", "{own}", ") Z 1 (\u{1b}[2J\n"]],
         &[ALERT, "{own}.so", "\\\\x1b[2J"],
     ),
     row(
         "a program that is deleted",
         &[&["deleted", "{file}", "{own}"]],
-        &[ALERT, "{own}.so", ".program (deleted)"],
+        &[ALERT, "{own}.so", ".prog (deleted)"],
     ),
     row(
         "a program without a name",

@@ -68,7 +68,6 @@ fn hours_of_attacks_are_all_accounted_for_and_leave_nothing() {
     let mut account = Account::default();
     let (start, length) = (Instant::now(), Duration::from_secs(seconds()));
     let (mut table, mut reloads, mut changes) = (Vec::new(), 1, 1);
-    eprintln!();
     while start.elapsed() < length {
         field.act(&mut account);
         account.take(&watcher);
@@ -91,11 +90,6 @@ fn hours_of_attacks_are_all_accounted_for_and_leave_nothing() {
     account.take(&watcher);
     table.push(line(&watcher, start, &account));
     eprintln!("{reloads} reloads, {changes} containers replaced");
-    let status = watcher.status();
-    eprintln!(
-        "status: {}",
-        status.map(|value| value.to_string()).unwrap_or_default()
-    );
     watcher.stop_anyway();
     let mut wrong = account.wrong();
     wrong.extend(growth(&table));

@@ -20,6 +20,7 @@ pub mod overlay;
 pub mod program;
 pub mod record;
 pub mod runtimes;
+pub mod said;
 pub mod scratch;
 pub mod tiny;
 pub mod watcher;

@@ -4,11 +4,10 @@
 //! the end and concerns the test's containers is a false alert.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +17,8 @@ use serde_json::Value;
 
 use super::command::wait_until;
 use super::record::{Expect, is_about_the_file};
+pub use super::said::Seen;
+use super::said::{Shared, lock, read_log, read_records};
 use super::scratch::{Scratch, tag};
 use super::{program, record};
 
@@ -25,29 +26,6 @@ use super::{program, record};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long silence is listened to before it counts as silence.
 const QUIET: Duration = Duration::from_millis(300);
-
-/// A line of stdout.
-#[derive(Debug, Clone)]
-pub struct Seen {
-    /// When it was read.
-    pub at: Instant,
-    /// The line.
-    pub raw: String,
-    /// The line as JSON.
-    pub value: Value,
-    claimed: bool,
-}
-
-#[derive(Default)]
-struct Said {
-    seen: Vec<Seen>,
-    broken: Vec<String>,
-    log: Vec<String>,
-    ended: bool,
-    log_ended: bool,
-}
-
-type Shared = Arc<(Mutex<Said>, Condvar)>;
 
 /// A running `ldwatch run --json`.
 pub struct Watcher {
@@ -325,40 +303,4 @@ impl Drop for Watcher {
             eprintln!("log of ldwatch:\n{}", self.log());
         }
     }
-}
-
-fn lock(said: &Shared) -> MutexGuard<'_, Said> {
-    said.0.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn read_records(stdout: impl Read + Send + 'static, said: Shared) {
-    thread::spawn(move || {
-        for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
-            let at = Instant::now();
-            let raw = String::from_utf8_lossy(&line).into_owned();
-            let mut guard = lock(&said);
-            match serde_json::from_slice(&line) {
-                Ok(value) => guard.seen.push(Seen {
-                    at,
-                    raw,
-                    value,
-                    claimed: false,
-                }),
-                Err(error) => guard.broken.push(format!("not JSON ({error}): {raw}")),
-            }
-            said.1.notify_all();
-        }
-        lock(&said).ended = true;
-        said.1.notify_all();
-    });
-}
-
-fn read_log(stderr: impl Read + Send + 'static, said: Shared) {
-    thread::spawn(move || {
-        for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-            let text = String::from_utf8_lossy(&line).into_owned();
-            lock(&said).log.push(text);
-        }
-        lock(&said).log_ended = true;
-    });
 }

@@ -10,7 +10,7 @@ use super::object::{Object, Twins};
 use super::{Ecs, MODULE, container, ours};
 
 /// `event.code`.
-const CODE: &str = "LDP-800";
+const CODE: &str = "LDP-700";
 /// Severity: low. The alert has the weight.
 const SEVERITY: u8 = 21;
 

@@ -51,7 +51,8 @@ impl Examiner {
         }
         around.elsewhere = self
             .others(subject)
-            .find(|other| other.mount_ns == writer.mount_ns)
+            // The number of a namespace that is gone is soon another's.
+            .find(|other| other.mount_ns == writer.mount_ns && has_its_init(other))
             .map(|other| home(&other, "mount-namespace"));
         if around.elsewhere.is_none()
             && let Some(root) = key(writer).and_then(root_now)
@@ -59,7 +60,7 @@ impl Examiner {
             around.same_root |= root == subject.root;
             let mut others = self.others(subject);
             around.elsewhere = others
-                .find(|other| other.root == root)
+                .find(|other| other.root == root && other.reach.open().is_ok())
                 .map(|other| home(&other, "rootfs"));
         }
         around
@@ -111,6 +112,12 @@ pub fn key(writer: &Writer) -> Option<ProcessKey> {
         pid: writer.pid?,
         start_ticks: writer.start_ticks?,
     })
+}
+
+/// The container's init lives, and with it the mount namespace it was found in.
+fn has_its_init(subject: &Subject) -> bool {
+    let init = subject.reach.init;
+    init.is_some_and(|init| pinned(init.key).is_ok())
 }
 
 /// The cgroup of the container's init names the container.

@@ -15,6 +15,8 @@ use super::{Daemon, Ids, Runtime};
 pub const PROGRAMS: &[&str] = &["containerd", "ctr", "runc", "busybox"];
 /// Debian's own Python, which has Debian's own modules.
 const PYTHON: &str = "/usr/bin/python3";
+/// Where containerd has runc keep the states of pods.
+const STATES: &str = "/run/containerd/runc/k8s.io";
 /// Namespace of the pods.
 pub const NAMESPACE: &str = "ldwt-ns";
 
@@ -59,6 +61,11 @@ impl Cri {
     /// Ends containerd; containers and their shims go on.
     pub fn stop_daemon(&mut self) {
         self.daemon = None;
+    }
+
+    /// Runs a program in a container by runc alone.
+    pub fn exec_without_daemon(&self, id: &str, argv: &[&str]) {
+        run(bounded("runc", ["--root", STATES, "exec", id]).args(argv));
     }
 
     fn cri(&self, args: &[&str]) -> Command {
@@ -114,8 +121,14 @@ impl Runtime for Cri {
 
 impl Drop for Cri {
     fn drop(&mut self) {
-        for (sandbox, uid) in self.pods.borrow().values() {
-            let _ = try_run(&mut self.cri(&["stop", sandbox]));
+        for (id, (sandbox, uid)) in self.pods.borrow().iter() {
+            if self.daemon.is_some() {
+                let _ = try_run(&mut self.cri(&["stop", sandbox]));
+            }
+            for id in [id, sandbox] {
+                let state = ["--root", STATES, "delete", "--force", id];
+                let _ = try_run(&mut bounded("runc", state));
+            }
             super::cgroup::remove_empty(&format!("kubepods/burstable/pod{uid}"));
         }
         super::cgroup::remove_empty("kubepods/burstable");

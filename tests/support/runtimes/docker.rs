@@ -64,6 +64,18 @@ impl Docker {
         self.ids.add(run(command.arg(image).args(argv)))
     }
 
+    /// `docker run` with options.
+    pub fn run_with(&self, options: &[&str], name: &str, argv: &[&str]) -> String {
+        let mut command = self.client(&["run", "-d", "--network", "none", "--name", name]);
+        self.ids
+            .add(run(command.args(options).arg(IMAGE).args(argv)))
+    }
+
+    /// `docker cp` into a container.
+    pub fn copy(&self, from: &str, id: &str, to: &str) {
+        run(&mut self.client(&["cp", from, &format!("{id}:{to}")]));
+    }
+
     /// A call of its client.
     pub fn client(&self, args: &[&str]) -> Command {
         client(&self.scratch, args)

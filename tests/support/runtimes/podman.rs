@@ -40,6 +40,18 @@ impl Podman {
         Ok(podman)
     }
 
+    /// `podman run` with options.
+    pub fn run_with(&self, options: &[&str], name: &str, argv: &[&str]) -> String {
+        let mut command = self.podman(&["run", "-d", "--network", "none", "--name", name]);
+        self.ids
+            .add(run(command.args(options).arg(NAME).args(argv)))
+    }
+
+    /// `podman cp` into a container.
+    pub fn copy(&self, from: &str, id: &str, to: &str) {
+        run(&mut self.podman(&["cp", from, &format!("{id}:{to}")]));
+    }
+
     fn podman(&self, args: &[&str]) -> Command {
         let path = |name: &str| self.scratch.join(name).display().to_string();
         let mut command = bounded("podman", ["--storage-driver", "overlay"]);

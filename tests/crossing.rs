@@ -1,0 +1,296 @@
+//! Real runtimes, and writers from outside: another container with the host's pids,
+//! the runtimes' own copy tools, a session, a writer that leaves its cgroup.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::indexing_slicing, clippy::print_stderr)]
+
+mod support;
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::json;
+use support::record::{carries, field, text, texts};
+use support::runtimes::Runtime;
+use support::runtimes::docker::{self, Docker};
+use support::runtimes::podman::{self, Podman};
+use support::scratch::{Scratch, nonce};
+use support::watcher::{Seen, Watcher};
+use support::{PRELOAD, gate};
+
+/// The watcher sees every container of the machine, and others may be flooding theirs.
+const PATIENCE: Duration = Duration::from_secs(60);
+const SLEEP: &[&str] = &["/bin/sleep", "600"];
+
+/// A runtime that can copy a file into a container.
+trait Copies: Runtime {
+    fn copy(&self, from: &str, id: &str, to: &str);
+    /// What the record calls the tool.
+    const TOOL: &str;
+}
+
+impl Copies for Docker {
+    const TOOL: &str = "docker cp";
+    fn copy(&self, from: &str, id: &str, to: &str) {
+        Docker::copy(self, from, id, to);
+    }
+}
+
+impl Copies for Podman {
+    const TOOL: &str = "podman cp";
+    fn copy(&self, from: &str, id: &str, to: &str) {
+        Podman::copy(self, from, id, to);
+    }
+}
+
+fn with<R: Runtime>(
+    programs: &[&str],
+    start: fn() -> Result<R, String>,
+    scenario: fn(&R, &mut Watcher),
+) {
+    let Some(_turn) = gate::enter(programs) else {
+        return;
+    };
+    let Some(runtime) = gate::have(start()) else {
+        return;
+    };
+    let mut watcher = Watcher::start(&runtime.config());
+    scenario(&runtime, &mut watcher);
+    watcher.stop();
+}
+
+fn started(runtime: &impl Runtime, watcher: &mut Watcher) -> String {
+    let id = runtime.run(&nonce(), SLEEP);
+    watcher.mine(&id);
+    id
+}
+
+fn alert(watcher: &Watcher, own: &str) -> Seen {
+    let fits =
+        |seen: &Seen| carries(&seen.value, own) && text(&seen.value, "event.kind") == "alert";
+    let seen = watcher.claim_within(PATIENCE, fits);
+    seen.unwrap_or_else(|| panic!("no alert with {own}"))
+}
+
+fn crosses(seen: &Seen, victim: &str, origin: &str) {
+    let value = &seen.value;
+    assert_eq!(text(value, "container.id"), victim, "{}", seen.raw);
+    assert_eq!(text(value, "ldwatch.writer.origin"), origin, "{}", seen.raw);
+    assert!(
+        texts(value, "tags").contains(&"cross-boundary"),
+        "{}",
+        seen.raw
+    );
+    assert!(
+        text(value, "event.reason").contains("cross-boundary"),
+        "{}",
+        seen.raw
+    );
+    assert_eq!(
+        field(value, "event.risk_score"),
+        Some(&json!(83.0)),
+        "{}",
+        seen.raw
+    );
+}
+
+/// The runtime's own copy tool is named by what it is.
+fn copy<R: Copies>(runtime: &R, watcher: &mut Watcher) {
+    let id = started(runtime, watcher);
+    let scratch = Scratch::new();
+    let file = scratch.join("made");
+    for _ in 0..gate::runtime_runs() {
+        let own = nonce();
+        fs::write(&file, format!("/tmp/{own}.so\n")).unwrap();
+        runtime.copy(&file.display().to_string(), &id, PRELOAD);
+        let seen = alert(watcher, &own);
+        crosses(&seen, &id, "host");
+        assert_eq!(
+            text(&seen.value, "ldwatch.writer.tool"),
+            R::TOOL,
+            "{}",
+            seen.raw
+        );
+        assert!(
+            texts(&seen.value, "tags").contains(&"runtime-tool"),
+            "{}",
+            seen.raw
+        );
+        assert!(
+            text(&seen.value, "message").contains(R::TOOL),
+            "{}",
+            seen.raw
+        );
+        // The file that was there is removed first, or a new one put in its place;
+        // owner and times are set afterwards.
+        watcher.pass_over();
+    }
+    runtime.remove(&id);
+}
+
+/// A container with the host's pids writes another's file.
+fn attacked_by_another<R: Runtime>(
+    runtime: &R,
+    watcher: &mut Watcher,
+    run_with_host_pids: fn(&R, &str, &[&str]) -> String,
+) {
+    let victim = started(runtime, watcher);
+    let pid = support::cgroup::members(&victim)[0];
+    for _ in 0..gate::runtime_runs() {
+        let own = nonce();
+        let target = format!("/proc/{pid}/root{PRELOAD}");
+        let attacker =
+            run_with_host_pids(runtime, &nonce(), &["/bin/attack", "linger", &target, &own]);
+        watcher.mine(&attacker);
+        let seen = alert(watcher, &own);
+        crosses(&seen, &victim, "other-container");
+        let home = text(&seen.value, "ldwatch.writer.container.id");
+        assert_eq!(home, attacker, "{}", seen.raw);
+        assert_eq!(
+            text(&seen.value, "process.executable"),
+            "/bin/attack",
+            "{}",
+            seen.raw
+        );
+        runtime.remove(&attacker);
+    }
+    runtime.remove(&victim);
+}
+
+/// What the container's first process starts is told from a session.
+fn entries(runtime: &impl Runtime, watcher: &mut Watcher) {
+    let own = nonce();
+    // The survey knows the init before its child writes.
+    let line = format!("sleep 2; /bin/attack linger {PRELOAD} {own}; sleep 600");
+    let id = runtime.run(&nonce(), &["/bin/sh", "-c", &line]);
+    watcher.mine(&id);
+    let seen = alert(watcher, &own);
+    assert_eq!(
+        text(&seen.value, "ldwatch.writer.entry"),
+        "init",
+        "{}",
+        seen.raw
+    );
+    assert_eq!(text(&seen.value, "user.name"), "root", "{}", seen.raw);
+    assert_eq!(
+        text(&seen.value, "ldwatch.writer.container.id"),
+        id,
+        "{}",
+        seen.raw
+    );
+    let own = nonce();
+    let line = format!("/bin/attack linger {PRELOAD} {own}; true");
+    runtime.exec(&id, &["/bin/sh", "-c", &line]);
+    let seen = alert(watcher, &own);
+    assert_eq!(
+        text(&seen.value, "ldwatch.writer.entry"),
+        "session",
+        "{}",
+        seen.raw
+    );
+    assert_eq!(
+        text(&seen.value, "ldwatch.writer.origin"),
+        "inside",
+        "{}",
+        seen.raw
+    );
+    runtime.remove(&id);
+}
+
+/// It moves itself to the root of every hierarchy and is still told as the container's.
+fn leaves_its_cgroup(docker: &Docker, watcher: &mut Watcher) {
+    let own = nonce();
+    let line = format!(
+        "test -x /bin/attack || exit 1; sleep 2; \
+         for tasks in /cg/cgroup.procs /cg/*/cgroup.procs; do echo 0 > $tasks; done; \
+         /bin/attack linger {PRELOAD} {own}; sleep 600"
+    );
+    let options = [
+        "-v",
+        "/sys/fs/cgroup:/cg",
+        "--security-opt",
+        "systempaths=unconfined",
+    ];
+    let id = docker.run_with(&options, &nonce(), &["/bin/sh", "-c", &line]);
+    watcher.mine(&id);
+    let seen = alert(watcher, &own);
+    let value = &seen.value;
+    let pid = field(value, "process.pid").unwrap().to_string();
+    let cgroup = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    assert_eq!(text(value, "container.id"), id, "{}", seen.raw);
+    assert_eq!(
+        text(value, "ldwatch.writer.origin"),
+        "inside",
+        "{}",
+        seen.raw
+    );
+    assert_eq!(text(value, "ldwatch.writer.entry"), "init", "{}", seen.raw);
+    assert_eq!(
+        text(value, "ldwatch.writer.container.id"),
+        id,
+        "{}",
+        seen.raw
+    );
+    let told_by = text(value, "ldwatch.writer.container.told_by");
+    assert_eq!(told_by, "mount-namespace", "{}", seen.raw);
+    assert!(!cgroup.contains(&id), "it did not leave: {cgroup}");
+    docker.remove(&id);
+}
+
+const HOST_PIDS: &[&str] = &[
+    "--pid=host",
+    "--cap-add=SYS_PTRACE",
+    "--cap-add=SYS_ADMIN",
+    "--security-opt=seccomp=unconfined",
+    "--security-opt=apparmor=unconfined",
+];
+
+#[test]
+#[ignore = "needs root: docker"]
+fn docker_cp_is_named() {
+    with(docker::PROGRAMS, Docker::start, copy);
+}
+
+#[test]
+#[ignore = "needs root: podman"]
+fn podman_cp_is_named() {
+    with(podman::PROGRAMS, Podman::start, copy);
+}
+
+#[test]
+#[ignore = "needs root: docker"]
+fn docker_a_container_with_the_hosts_pids_is_told_as_the_attacker() {
+    with(docker::PROGRAMS, Docker::start, |docker, watcher| {
+        attacked_by_another(docker, watcher, |docker, name, argv| {
+            docker.run_with(HOST_PIDS, name, argv)
+        });
+    });
+}
+
+#[test]
+#[ignore = "needs root: podman"]
+fn podman_a_container_with_the_hosts_pids_is_told_as_the_attacker() {
+    with(podman::PROGRAMS, Podman::start, |podman, watcher| {
+        attacked_by_another(podman, watcher, |podman, name, argv| {
+            podman.run_with(HOST_PIDS, name, argv)
+        });
+    });
+}
+
+#[test]
+#[ignore = "needs root: docker"]
+fn docker_a_session_is_told_from_the_containers_own_start() {
+    with(docker::PROGRAMS, Docker::start, entries);
+}
+
+#[test]
+#[ignore = "needs root: podman"]
+fn podman_a_session_is_told_from_the_containers_own_start() {
+    with(podman::PROGRAMS, Podman::start, entries);
+}
+
+#[test]
+#[ignore = "needs root: docker"]
+fn docker_a_writer_that_left_its_cgroup_is_still_the_containers() {
+    with(docker::PROGRAMS, Docker::start, leaves_its_cgroup);
+}
