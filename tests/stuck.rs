@@ -94,6 +94,8 @@ fn an_examiner_that_does_not_come_back_is_told_and_another_takes_over() {
     watcher.mine(&other.id);
     write(&watcher, &one).unwrap();
     write(&watcher, &other).unwrap();
+    // The looks that follow marking anew are over: the next one is at what is written next.
+    std::thread::sleep(Duration::from_secs(5));
     let kept = Kept::at_its_work(&watcher, "examine", || {
         one.attack(&["append", PRELOAD, &nonce()]);
     });
