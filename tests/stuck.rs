@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use support::command::wait_until;
 use support::overlay::{Image, Overlay};
@@ -44,13 +44,19 @@ impl Kept {
         let opens = format!("{} ", libc::SYS_openat);
         loop {
             ptrace::syscall(thread, None).unwrap();
-            waitpid(thread, Some(WaitPidFlag::__WALL)).unwrap();
+            assert!(wait_until(LONG, || has_stopped(thread)), "no work for it");
             let call = fs::read_to_string(format!("{tasks}/{tid}/syscall")).unwrap();
             if call.starts_with(&opens) {
                 return Self(thread);
             }
         }
     }
+}
+
+/// It has stopped, or ended.
+fn has_stopped(thread: Pid) -> bool {
+    let flags = WaitPidFlag::__WALL | WaitPidFlag::WNOHANG;
+    waitpid(thread, Some(flags)).is_ok_and(|status| status != WaitStatus::StillAlive)
 }
 
 impl Drop for Kept {
@@ -84,10 +90,12 @@ fn an_examiner_that_does_not_come_back_is_told_and_another_takes_over() {
     else {
         return;
     };
-    let mut watcher = Watcher::start("sweep = \"1s\"\n");
+    let mut watcher = Watcher::start("sweep = \"off\"\n");
     watcher.mine(&other.id);
     write(&watcher, &one).unwrap();
     write(&watcher, &other).unwrap();
+    // The looks that follow marking anew are over: the next one is at what is written next.
+    std::thread::sleep(Duration::from_secs(5));
     let kept = Kept::at_its_work(&watcher, "examine", || {
         one.attack(&["append", PRELOAD, &nonce()]);
     });
@@ -127,6 +135,8 @@ fn a_thread_that_does_not_come_back_does_not_keep_the_watcher_from_ending() {
     });
     let asked = Instant::now();
     kill(watcher.pid(), Signal::SIGTERM).unwrap();
+    // Whoever traces a thread has to take note of its end, else nobody can.
+    assert!(wait_until(LONG, || has_stopped(kept.0)), "it goes on");
     let code = watcher.ended().and_then(|status| status.code());
     let took = asked.elapsed();
     drop(kept);

@@ -13,6 +13,8 @@ use crate::watch::run::Watch;
 
 /// How long a thread may be busy with one thing.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How often one that is stuck is looked at.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Examiners that may be replaced: each leaves a thread behind.
 const MAX_REPLACED: usize = 4;
 
@@ -89,11 +91,14 @@ impl Vigil {
         Self { all, replaced: 0 }
     }
 
-    /// When the next of them may be stuck.
+    /// When the next of them may be stuck, or one that is may have come back.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
-        let untold = self.all.iter().filter(|(_, stuck)| !stuck);
-        untold.filter_map(|(one, _)| one.due()).min()
+        let due = |(one, stuck): &(Arc<Progress>, bool)| match stuck {
+            true => Some(Instant::now() + AGAIN),
+            false => one.due(),
+        };
+        self.all.iter().filter_map(due).min()
     }
 
     /// Names of those that are stuck.
@@ -123,6 +128,7 @@ impl Watch {
     pub(super) fn look_after_threads(&mut self, now: Instant) {
         for (progress, stuck) in self.vigil.changes(now) {
             let about = progress.about().filter(|_| progress.name == "examine");
+            self.status_due.get_or_insert(now);
             if !stuck {
                 self.back(&progress, about);
                 continue;
@@ -139,7 +145,6 @@ impl Watch {
                 detail.push_str("; another one took over");
             }
             self.tell_stuck(detail, container);
-            self.status_due.get_or_insert(now);
         }
     }
 
