@@ -160,19 +160,23 @@ fn the_executable_is_read_after_the_alert() {
             let said = field(&more, "ldwatch.writer.executable_deleted");
             assert_eq!(said, Some(&json!(deleted)), "{verb}: {more}");
         }
-        // One that is gone is looked for by its name, and that is said.
-        let seen = told(container, watcher, "append", &[]).unwrap();
-        if field(&seen.value, "process.entity_id").is_none() {
-            eprintln!("SKIP: the writer was gone before anything but its executable was read");
-            return;
-        }
-        let more = more(watcher, &seen);
-        let named = text(&more, "ldwatch.writer.executable_sha256");
-        assert_eq!(named, digest, "{more}");
-        let found = text(&more, "ldwatch.writer.executable_found");
-        let certain = field(&more, "process.hash.sha256").is_some();
-        assert_eq!(certain, found == "process", "{more}");
+        of_one_that_is_gone(container, watcher, &digest);
     });
+}
+
+/// It is looked for by its name, and that is said.
+fn of_one_that_is_gone(container: &Overlay, watcher: &Watcher, digest: &str) {
+    let seen = told(container, watcher, "append", &[]).unwrap();
+    if field(&seen.value, "process.entity_id").is_none() {
+        eprintln!("SKIP: the writer was gone before anything but its executable was read");
+        return;
+    }
+    let more = more(watcher, &seen);
+    let named = text(&more, "ldwatch.writer.executable_sha256");
+    assert_eq!(named, digest, "{more}");
+    let found = text(&more, "ldwatch.writer.executable_found");
+    let certain = field(&more, "process.hash.sha256").is_some();
+    assert_eq!(certain, found == "process", "{more}");
 }
 
 #[test]

@@ -6,11 +6,13 @@
 //! `reach` lets this process go.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::fcntl::{OFlag, open, readlink};
@@ -69,15 +71,37 @@ pub fn look(query: &Query, digests: &mut Digests) -> Program {
     }
 }
 
+/// The executable of a process is the very file that has its path on the host; `link`
+/// is a path on which the host has nothing that may never answer.
+#[must_use]
+pub fn is_of_the_host(key: ProcessKey, link: &[u8]) -> bool {
+    let Ok(host) = std::fs::metadata(OsStr::from_bytes(link)) else {
+        return false;
+    };
+    let proc = PathBuf::from(format!("/proc/{}", key.pid));
+    let same = || {
+        let fd = open_executable(&proc, key)?;
+        let ground = ground(&proc.join("mountinfo"), mount_id(fd.as_fd())?, None);
+        if !ground.is_some_and(|ground| ground.trusted) {
+            return Ok(false);
+        }
+        let stat = fstat(&fd)?;
+        Ok::<_, io::Error>((stat.st_dev, stat.st_ino) == (host.dev(), host.ino()))
+    };
+    same().unwrap_or(false)
+}
+
+/// The link leads to the very file, whatever has its name by now.
+fn open_executable(proc: &Path, key: ProcessKey) -> io::Result<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let fd = open(&proc.join("exe"), flags, Mode::empty())?;
+    pinned(key)?;
+    Ok(fd)
+}
+
 fn through_process(query: &Query, digests: &mut Digests) -> io::Result<Program> {
     let proc = PathBuf::from(format!("/proc/{}", query.key.pid));
-    // The link leads to the very file, whatever has its name by now.
-    let fd = open(
-        &proc.join("exe"),
-        OFlag::O_PATH | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )?;
-    pinned(query.key)?;
+    let fd = open_executable(&proc, query.key)?;
     let link = readlink(format!("/proc/self/fd/{}", fd.as_raw_fd()).as_str())?;
     if link.as_bytes() != query.link {
         return Err(io::Error::other("the process runs another program by now"));

@@ -38,6 +38,8 @@ pub struct Around {
     pub init: Option<i32>,
     /// That init's cgroup names the container: so does every honest process of it.
     pub init_named: bool,
+    /// The writer's executable is the host's file of that path.
+    pub host_program: bool,
     /// The watched container whose mount namespace or root the writer has, if that is
     /// another one.
     pub elsewhere: Option<Home>,
@@ -60,7 +62,7 @@ pub fn place(writer: &mut Writer, container: &mut Container, around: Around) {
         take_name(writer, container);
     }
     writer.entry = entry(writer, &around);
-    writer.tool = tool(writer, container, around.host_ns);
+    writer.tool = tool(writer, container, &around);
     let named = writer.member.as_ref().map(Home::by_cgroup);
     writer.home = match writer.origin {
         Origin::Inside => {
@@ -158,21 +160,30 @@ fn entry(writer: &Writer, around: &Around) -> Entry {
     }
 }
 
+/// The program of a container engine that an executable's path would be; whether it is
+/// that, the path alone does not tell.
+#[must_use]
+pub fn engine(executable: &[u8]) -> Option<(&'static str, &'static str)> {
+    let path = str::from_utf8(executable).ok()?;
+    let name = PLACES.iter().find_map(|place| path.strip_prefix(place))?;
+    ENGINES.into_iter().find(|(engine, _)| *engine == name)
+}
+
 /// A container engine's own program, which works in the host's mount namespace, or in
-/// a private one as the same program's child there. What it calls itself does not count.
-fn tool(writer: &Writer, container: &Container, host_ns: Option<u64>) -> Option<&'static str> {
+/// a private one as the same program's child there, or is seen to be the host's file.
+/// What it calls itself does not count.
+fn tool(writer: &Writer, container: &Container, around: &Around) -> Option<&'static str> {
     let executable = writer.executable.as_deref()?;
-    let is_host = |ns: Option<u64>| ns.is_some() && ns == host_ns;
-    let by_host = is_host(writer.mount_ns)
+    let is_host = |ns: Option<u64>| ns.is_some() && ns == around.host_ns;
+    let by_host = around.host_program
+        || is_host(writer.mount_ns)
         || writer.parents.first().is_some_and(|parent| {
             is_host(parent.mount_ns) && parent.executable.as_deref() == Some(executable)
         });
     if writer.origin != Origin::Host || !writer.confirmed || !by_host {
         return None;
     }
-    let path = str::from_utf8(executable).ok()?;
-    let name = PLACES.iter().find_map(|place| path.strip_prefix(place))?;
-    let (engine, act) = ENGINES.into_iter().find(|(engine, _)| *engine == name)?;
+    let (engine, act) = engine(executable)?;
     let copies = match engine {
         "dockerd" => !container.build,
         _ => writer.args.iter().any(|arg| arg == b"cp"),

@@ -4,7 +4,8 @@
 use std::sync::{Arc, Weak};
 
 use crate::examine::accounts::Kind;
-use crate::judge::origin::Around;
+use crate::examine::program::is_of_the_host;
+use crate::judge::origin::{Around, engine};
 use crate::model::{Home, Names, Writer};
 use crate::parse::cgroup::member;
 use crate::reach::{ProcessKey, pinned, read_of};
@@ -49,6 +50,7 @@ impl Examiner {
             around.init_named = id != subject.container.id.as_ref() && names_it(subject);
             return around;
         }
+        around.host_program = is_hosts(writer);
         around.elsewhere = self
             .others(subject)
             // The number of a namespace that is gone is soon another's.
@@ -113,6 +115,17 @@ pub fn key(writer: &Writer) -> Option<ProcessKey> {
         pid: writer.pid?,
         start_ticks: writer.start_ticks?,
     })
+}
+
+/// An engine's tool may work in a mount namespace of its own, where its path proves
+/// nothing.
+fn is_hosts(writer: &Writer) -> bool {
+    let link = writer
+        .executable
+        .as_deref()
+        .filter(|link| engine(link).is_some());
+    link.zip(key(writer))
+        .is_some_and(|(link, key)| is_of_the_host(key, link))
 }
 
 /// The container's init lives, and with it the mount namespace it was found in.
