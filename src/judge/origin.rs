@@ -63,8 +63,13 @@ pub fn place(writer: &mut Writer, container: &mut Container, around: Around) {
     }
     writer.entry = entry(writer, &around);
     writer.tool = tool(writer, container, &around);
+    writer.home = home(writer, container, around, home_ns);
+}
+
+/// The container that a placed writer is in.
+fn home(writer: &Writer, container: &Container, around: Around, home_ns: bool) -> Option<Home> {
     let named = writer.member.as_ref().map(Home::by_cgroup);
-    writer.home = match writer.origin {
+    match writer.origin {
         Origin::Inside => {
             let told_by = match (around.same_root, home_ns) {
                 (_, true) => "mount-namespace",
@@ -79,10 +84,17 @@ pub fn place(writer: &mut Writer, container: &mut Container, around: Around) {
                 told_by,
             })
         }
-        Origin::OtherContainer => around.elsewhere.or(named),
+        Origin::OtherContainer => {
+            // A container that was just seen may have no name yet but in its cgroup; one
+            // that moved to the victim's cgroup says nothing by it.
+            let other = named.filter(|home| home.id != container.id);
+            let has_name = |home: &Home| home.id.is_some();
+            let elsewhere = around.elsewhere.clone().filter(has_name);
+            elsewhere.or(other).or(around.elsewhere)
+        }
         Origin::Host => named.filter(|home| home.id.is_none()),
         Origin::Unknown => named,
-    };
+    }
 }
 
 /// In the container's mount namespace, but neither of its cgroup nor of its init: it

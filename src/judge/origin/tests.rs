@@ -170,6 +170,15 @@ fn the_namespace_goes_before_a_cgroup_that_was_chosen() {
     let writer = placed(|writer| writer.mount_ns = Some(6), elsewhere);
     assert_eq!(writer.origin, Origin::OtherContainer);
     assert_eq!(writer.home, Some(attacker));
+    let unnamed = || Around {
+        elsewhere: Some(Home::default()),
+        ..around(Some(5))
+    };
+    let id = |cgroup: &str| {
+        let edit = |writer_: &mut Writer| *writer_ = super::tests::writer(Some(cgroup), 6);
+        placed(edit, unnamed()).home.unwrap().id
+    };
+    assert_eq!((id("b").as_deref(), id("a")), (Some("b"), None));
     let writer = placed(|writer| writer.mount_ns = Some(1), around(Some(5)));
     assert_eq!((writer.origin, writer.home), (Origin::Host, None));
 }
