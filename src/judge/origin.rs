@@ -97,6 +97,11 @@ fn home(writer: &Writer, container: &Container, around: Around, home_ns: bool) -
     }
 }
 
+/// It was named by the last part of its cgroup alone: by hand, or within another one.
+fn is_nested(container: &Container) -> bool {
+    container.source == Some("cgroup-leaf")
+}
+
 /// In the container's mount namespace, but neither of its cgroup nor of its init: it
 /// joined from outside.
 fn has_intruded(writer: &Writer, container: &Container, around: &Around) -> bool {
@@ -123,6 +128,9 @@ fn by_cgroup(writer: &Writer, container: &Container, around: &Around, intruded: 
                 Origin::Inside
             }
         }
+        // A nested container may have a cgroup of its own in some of the trees alone, and
+        // of one that has ended only one is shown: it names the container around it.
+        (Some(_), Some(_)) if writer.mount_ns.is_none() && is_nested(container) => Origin::Unknown,
         (Some(_), Some(_)) => Origin::OtherContainer,
         (None, _) if on_host => Origin::Host,
         _ => Origin::Unknown,

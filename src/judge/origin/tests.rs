@@ -215,3 +215,20 @@ fn a_copy_tool_is_known_by_its_executable_on_the_host() {
     let other = &["podman", "commit"];
     assert_eq!(tool("/usr/bin/podman", 1, shell(), other), Some("podman"));
 }
+
+#[test]
+fn a_dead_writer_of_a_nested_container_is_not_laid_to_the_outer_one() {
+    let dead = || Writer {
+        mount_ns: None,
+        ..writer(Some("outer"), 0)
+    };
+    let nested = Container {
+        source: Some("cgroup-leaf"),
+        ..container(Some("nested"))
+    };
+    assert_eq!(origin(dead(), nested, None), Origin::Unknown);
+    assert_eq!(
+        origin(dead(), container(Some("a")), None),
+        Origin::OtherContainer
+    );
+}
