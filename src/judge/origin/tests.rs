@@ -1,5 +1,7 @@
 //! Writers of every kind around one container.
 
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 use crate::model::Ancestor;
 use crate::parse::cgroup::{Member, Runtime};
