@@ -81,6 +81,9 @@ impl Progress {
 pub struct Vigil {
     all: Vec<(Arc<Progress>, bool)>,
     replaced: usize,
+    /// Acts handed on so far, and when the last was: its thread may not have begun yet.
+    acts: u64,
+    handed: Option<Instant>,
 }
 
 impl Vigil {
@@ -88,7 +91,21 @@ impl Vigil {
     #[must_use]
     pub fn over(all: impl IntoIterator<Item = Arc<Progress>>) -> Self {
         let all = all.into_iter().map(|one| (one, false)).collect();
-        Self { all, replaced: 0 }
+        Self {
+            all,
+            replaced: 0,
+            acts: 0,
+            handed: None,
+        }
+    }
+
+    /// So many acts were handed on by now: if nothing else wakes the loop, what became
+    /// of the last is asked when it should be over.
+    fn handed_on(&mut self, acts: u64, now: Instant) {
+        if std::mem::replace(&mut self.acts, acts) != acts {
+            self.handed = Some(now);
+        }
+        self.handed = self.handed.filter(|at| *at + PATIENCE > now);
     }
 
     /// When the next of them may be stuck, or one that is may have come back.
@@ -98,7 +115,8 @@ impl Vigil {
             true => Some(Instant::now() + AGAIN),
             false => one.due(),
         };
-        self.all.iter().filter_map(due).min()
+        let handed = self.handed.map(|at| at + PATIENCE);
+        self.all.iter().filter_map(due).chain(handed).min()
     }
 
     /// Names of those that are stuck.
@@ -126,6 +144,7 @@ impl Vigil {
 impl Watch {
     /// Tells which threads are stuck, and replaces an examiner that is.
     pub(super) fn look_after_threads(&mut self, now: Instant) {
+        self.vigil.handed_on(self.counters.acts, now);
         for (progress, stuck) in self.vigil.changes(now) {
             let about = progress.about().filter(|_| progress.name == "examine");
             self.status_due.get_or_insert(now);
@@ -213,5 +232,15 @@ mod tests {
         progress.rests();
         assert_eq!(vigil.changes(later()).len(), 1);
         assert!(vigil.stuck().is_empty());
+    }
+
+    #[test]
+    fn a_thread_that_has_not_begun_yet_is_asked_after() {
+        let mut vigil = Vigil::over([Progress::of("x")]);
+        let now = Instant::now();
+        vigil.handed_on(1, now);
+        assert_eq!(vigil.due(), Some(now + PATIENCE));
+        vigil.handed_on(1, now + PATIENCE);
+        assert_eq!(vigil.due(), None, "once");
     }
 }
