@@ -35,7 +35,10 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Option<
     })
 }
 
+/// It writes some time after it was executed: of one that executed another program about
+/// when it wrote it is not known which of the two did.
 fn linger(path: &Path, nonce: &str) -> Result<()> {
+    thread::sleep(Duration::from_millis(100));
     fs::write(path, line(nonce))?;
     thread::sleep(STAY);
     Ok(())
