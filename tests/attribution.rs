@@ -140,7 +140,7 @@ fn a_writer_that_executed_a_program_is_always_named() {
 /// the program that writes.
 const FORGERIES: [(&str, &str, &str); 5] = [
     ("execve-too-big", "/bin/other", "/bin/attack"),
-    ("renamed", "dockerd", "/bin/attack"),
+    ("renamed-briefly", "dockerd", "/bin/attack"),
     ("handover", "/tmp/attack", "/tmp/attack"),
     ("handover", "/vol/attack", "/vol/attack"),
     ("forked", "", "/bin/attack"),

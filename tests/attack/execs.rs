@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
 
+use nix::sys::prctl::set_name;
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, execv};
 
@@ -21,7 +22,7 @@ const TOO_LONG: usize = 256 * 1024;
 pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Option<Result<()>> {
     let extra = extra.unwrap_or_default();
     Some(match verb {
-        "renamed" => renamed(path, nonce, extra),
+        "renamed-briefly" => renamed(path, nonce, extra),
         "execve-too-big" => too_big(path, nonce, extra),
         "handover" => become_one(extra, &["create", &path.to_string_lossy(), nonce]),
         "write-execve" => write_first(path, nonce, extra),
@@ -38,7 +39,7 @@ fn write(path: &Path, nonce: &str) -> Result<()> {
 
 /// Takes another name, as ps shows it, before it writes.
 fn renamed(path: &Path, nonce: &str, name: &str) -> Result<()> {
-    raw::rename_self(name)?;
+    set_name(&CString::new(name)?)?;
     write(path, nonce)
 }
 

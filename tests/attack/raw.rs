@@ -262,14 +262,6 @@ fn c_path(path: &Path) -> Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(Error::other)
 }
 
-/// The name of this process, as `comm` shows it.
-pub fn rename_self(name: &str) -> Result<()> {
-    let name = CString::new(name).map_err(Error::other)?;
-    // SAFETY: the name is NUL-terminated; the kernel copies at most 16 bytes of it.
-    let done = unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
-    check(i64::from(done))
-}
-
 /// fork(2), in a process of one thread.
 pub fn fork() -> Result<nix::unistd::ForkResult> {
     // SAFETY: this program has one thread, so no lock is held by another.

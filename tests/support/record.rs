@@ -43,6 +43,13 @@ pub fn is_alert(record: &Value) -> bool {
     text(record, "event.kind") == "alert"
 }
 
+/// It says in every place that the writer is not of the changed container.
+pub fn is_cross_boundary(record: &Value) -> bool {
+    texts(record, "tags").contains(&"cross-boundary")
+        && text(record, "event.reason").contains("cross-boundary")
+        && field(record, "event.risk_score").and_then(Value::as_f64) == Some(83.0)
+}
+
 /// It tells of the file (and not of the watcher's own state).
 pub fn is_about_the_file(record: &Value) -> bool {
     is_alert(record) || text(record, "file.path") == PRELOAD

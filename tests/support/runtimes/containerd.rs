@@ -1,6 +1,7 @@
 //! containerd on a socket of its own, driven by `ctr`.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -25,11 +26,7 @@ impl Containerd {
         let scratch = Scratch::new();
         let files = Files::new(&scratch)?;
         let config = configure(&scratch);
-        let mut command = Command::new("containerd");
-        command.arg("--config").arg(config);
-        let log = scratch.join("containerd.log");
-        let answers = || try_run(&mut ctr(&scratch, &["version"])).is_ok();
-        let daemon = Daemon::start(&mut command, &log, answers)?;
+        let daemon = daemon(&scratch, &config)?;
         let image = files.oci(&scratch);
         try_run(ctr(&scratch, &["image", "import"]).arg(image))?;
         Ok(Self {
@@ -93,14 +90,24 @@ impl Drop for Containerd {
     }
 }
 
-fn ctr(scratch: &Scratch, args: &[&str]) -> Command {
+/// A daemon with this configuration, once it answers.
+pub fn daemon(scratch: &Scratch, config: &Path) -> Result<Daemon, String> {
+    let mut command = Command::new("containerd");
+    command.arg("--config").arg(config);
+    let log = scratch.join("containerd.log");
+    let answers = || try_run(&mut ctr(scratch, &["version"])).is_ok();
+    Daemon::start(&mut command, &log, answers)
+}
+
+/// `ctr` at the daemon of this directory.
+pub fn ctr(scratch: &Scratch, args: &[&str]) -> Command {
     let socket = scratch.join("s").display().to_string();
     let mut command = bounded("ctr", ["--address", &socket]);
     command.args(args);
     command
 }
 
-fn configure(scratch: &Scratch) -> std::path::PathBuf {
+fn configure(scratch: &Scratch) -> PathBuf {
     let path = |name: &str| scratch.join(name);
     let text = format!(
         "version = 2\nroot = {:?}\nstate = {:?}\n\

@@ -9,6 +9,7 @@ use std::process::Command;
 use super::super::command::{bounded, run, try_run};
 use super::super::image::{Files, NAME};
 use super::super::scratch::{Scratch, nonce};
+use super::containerd::{ctr, daemon};
 use super::{Daemon, Ids, Runtime};
 
 /// The programs it needs; and Python's grpc, which `start` asks for.
@@ -37,11 +38,7 @@ impl Cri {
         let scratch = Scratch::new();
         let files = Files::new(&scratch)?;
         let config = configure(&scratch);
-        let mut command = Command::new("containerd");
-        command.arg("--config").arg(config);
-        let log = scratch.join("containerd.log");
-        let answers = || try_run(&mut ctr(&scratch, &["version"])).is_ok();
-        let daemon = Daemon::start(&mut command, &log, answers)?;
+        let daemon = daemon(&scratch, &config)?;
         fs::write(scratch.join("cri.py"), include_str!("cri.py")).unwrap();
         let image = files.oci(&scratch);
         try_run(ctr(&scratch, &["-n", "k8s.io", "image", "import"]).arg(image))?;
@@ -134,13 +131,6 @@ impl Drop for Cri {
         super::cgroup::remove_empty("kubepods/burstable");
         super::cgroup::remove_empty("kubepods");
     }
-}
-
-fn ctr(scratch: &Scratch, args: &[&str]) -> Command {
-    let socket = scratch.join("s").display().to_string();
-    let mut command = bounded("ctr", ["--address", &socket]);
-    command.args(args);
-    command
 }
 
 fn configure(scratch: &Scratch) -> PathBuf {

@@ -5,12 +5,10 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
-use super::super::command::{bounded, run, try_run, wait_until};
+use super::super::command::{run, try_run, wait_until};
 use super::super::scratch::nonce;
 use super::docker::Docker;
-use super::{Ids, Runtime};
+use super::{Ids, Runtime, runc};
 
 /// The programs it needs.
 pub const PROGRAMS: &[&str] = &["docker", "dockerd", "containerd", "runc", "busybox"];
@@ -74,15 +72,7 @@ impl Runtime for Nested {
         for name in ["upper", "work", "rootfs"] {
             fs::create_dir_all(bundle.join(name)).unwrap();
         }
-        run(bounded("runc", ["spec", "--bundle"]).arg(&bundle));
-        let path = bundle.join("config.json");
-        let mut spec: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        spec["process"]["terminal"] = json!(false);
-        spec["process"]["args"] = json!(argv);
-        spec["process"]["rlimits"] = json!([]);
-        spec["root"]["readonly"] = json!(false);
-        spec["linux"]["cgroupsPath"] = json!(format!("/docker/{}/{id}", self.outer));
-        fs::write(path, spec.to_string()).unwrap();
+        runc::specify(&bundle, argv, &format!("/docker/{}/{id}", self.outer));
         self.start(&id);
         id
     }
@@ -92,16 +82,7 @@ impl Runtime for Nested {
     }
 
     fn stop(&self, id: &str) {
-        run(&mut self.runc(&["kill", id, "KILL"]));
-        let stopped = || {
-            let state = try_run(&mut self.runc(&["state", id])).unwrap_or_default();
-            state.contains("\"stopped\"")
-        };
-        assert!(
-            wait_until(Duration::from_secs(20), stopped),
-            "{id} does not stop"
-        );
-        run(&mut self.runc(&["delete", id]));
+        runc::end(|args| self.runc(args), id);
         let rootfs = format!("/n/{id}/rootfs");
         let gone = || try_run(&mut self.inside(&["/bin/busybox", "umount", &rootfs])).is_ok();
         assert!(

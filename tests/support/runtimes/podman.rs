@@ -51,6 +51,20 @@ impl Podman {
     pub fn copy(&self, from: &str, id: &str, to: &str) {
         run(&mut self.podman(&["cp", from, &format!("{id}:{to}")]));
     }
+}
+
+/// Somebody's podman: what is asked of it is the same for all.
+pub trait Client {
+    /// The containers made.
+    fn ids(&self) -> &Ids;
+    /// Its command line.
+    fn podman(&self, args: &[&str]) -> Command;
+}
+
+impl Client for Podman {
+    fn ids(&self) -> &Ids {
+        &self.ids
+    }
 
     fn podman(&self, args: &[&str]) -> Command {
         let path = |name: &str| self.scratch.join(name).display().to_string();
@@ -65,10 +79,10 @@ impl Podman {
     }
 }
 
-impl Runtime for Podman {
+impl<C: Client> Runtime for C {
     fn run(&self, name: &str, argv: &[&str]) -> String {
         let mut command = self.podman(&["run", "-d", "--network", "none", "--name", name, NAME]);
-        self.ids.add(run(command.args(argv)))
+        self.ids().add(run(command.args(argv)))
     }
 
     fn exec(&self, id: &str, argv: &[&str]) {

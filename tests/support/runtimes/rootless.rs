@@ -9,10 +9,11 @@ use std::process::Command;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User};
 
-use super::super::command::{bounded, run, try_run};
+use super::super::command::{bounded, try_run};
 use super::super::image::{Files, NAME};
 use super::super::scratch::Scratch;
-use super::{Ids, Runtime};
+use super::Ids;
+use super::podman::Client;
 
 /// The programs it needs.
 pub const PROGRAMS: &[&str] = &["podman", "runc", "busybox", "setpriv", "conmon"];
@@ -63,6 +64,12 @@ impl Rootless {
         try_run(podman.podman(&["import"]).arg(&tar).arg(NAME))?;
         Ok(podman)
     }
+}
+
+impl Client for Rootless {
+    fn ids(&self) -> &Ids {
+        &self.ids
+    }
 
     fn podman(&self, args: &[&str]) -> Command {
         let path = |name: &str| self.scratch.join(name).display().to_string();
@@ -80,33 +87,6 @@ impl Rootless {
         command.env("CONTAINERS_STORAGE_CONF", path("storage.conf"));
         command.current_dir(self.scratch.join("home"));
         command
-    }
-}
-
-impl Runtime for Rootless {
-    fn run(&self, name: &str, argv: &[&str]) -> String {
-        let mut command = self.podman(&["run", "-d", "--network", "none", "--name", name, NAME]);
-        self.ids.add(run(command.args(argv)))
-    }
-
-    fn exec(&self, id: &str, argv: &[&str]) {
-        run(self.podman(&["exec", id]).args(argv));
-    }
-
-    fn stop(&self, id: &str) {
-        run(&mut self.podman(&["stop", "-t", "0", id]));
-    }
-
-    fn start(&self, id: &str) {
-        run(&mut self.podman(&["start", id]));
-    }
-
-    fn restart(&self, id: &str) {
-        run(&mut self.podman(&["restart", "-t", "0", id]));
-    }
-
-    fn remove(&self, id: &str) {
-        run(&mut self.podman(&["rm", "-f", "-t", "0", id]));
     }
 }
 

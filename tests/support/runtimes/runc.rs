@@ -1,6 +1,7 @@
 //! runc by hand: the harness mounts the overlay and writes the bundle.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -60,21 +61,6 @@ impl Runc {
         )
         .unwrap();
     }
-
-    /// The default specification with this program, a writable root and this cgroup.
-    fn specify(&self, id: &str, argv: &[&str]) {
-        let bundle = self.scratch.join(id);
-        run(self.runc(&["spec", "--bundle"]).arg(&bundle));
-        let path = bundle.join("config.json");
-        let mut spec: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        spec["process"]["terminal"] = json!(false);
-        spec["process"]["args"] = json!(argv);
-        // Limits above the caller's would need CAP_SYS_RESOURCE.
-        spec["process"]["rlimits"] = json!([]);
-        spec["root"]["readonly"] = json!(false);
-        spec["linux"]["cgroupsPath"] = json!(format!("/ldwt/{id}"));
-        fs::write(path, spec.to_string()).unwrap();
-    }
 }
 
 impl Runtime for Runc {
@@ -88,7 +74,7 @@ impl Runtime for Runc {
     fn run(&self, _name: &str, argv: &[&str]) -> String {
         let id = self.ids.add(container_id());
         self.mount(&id);
-        self.specify(&id, argv);
+        specify(&self.scratch.join(&id), argv, &format!("/ldwt/{id}"));
         self.launch(&id);
         id
     }
@@ -98,16 +84,7 @@ impl Runtime for Runc {
     }
 
     fn stop(&self, id: &str) {
-        run(&mut self.runc(&["kill", id, "KILL"]));
-        let stopped = || {
-            let state = try_run(&mut self.runc(&["state", id])).unwrap_or_default();
-            state.contains("\"stopped\"")
-        };
-        assert!(
-            wait_until(Duration::from_secs(20), stopped),
-            "{id} does not stop"
-        );
-        run(&mut self.runc(&["delete", id]));
+        end(|args| self.runc(args), id);
         // A watcher may have the file open for a moment, but it must not hold it.
         let rootfs = self.scratch.join(id).join("rootfs");
         let gone = || umount2(&rootfs, MntFlags::empty()).is_ok();
@@ -148,4 +125,33 @@ impl Drop for Runc {
             let _ = try_run(&mut self.runc(&["delete", "-f", id]));
         }
     }
+}
+
+/// Writes the default specification of a bundle with this program, a writable root and
+/// this cgroup.
+pub fn specify(bundle: &Path, argv: &[&str], group: &str) {
+    run(bounded("runc", ["spec", "--bundle"]).arg(bundle));
+    let path = bundle.join("config.json");
+    let mut spec: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    spec["process"]["terminal"] = json!(false);
+    spec["process"]["args"] = json!(argv);
+    // Limits above the caller's would need CAP_SYS_RESOURCE.
+    spec["process"]["rlimits"] = json!([]);
+    spec["root"]["readonly"] = json!(false);
+    spec["linux"]["cgroupsPath"] = json!(group);
+    fs::write(path, spec.to_string()).unwrap();
+}
+
+/// Ends a container, and has runc forget it; `runc` makes its command line.
+pub fn end(runc: impl Fn(&[&str]) -> Command, id: &str) {
+    run(&mut runc(&["kill", id, "KILL"]));
+    let stopped = || {
+        let state = try_run(&mut runc(&["state", id])).unwrap_or_default();
+        state.contains("\"stopped\"")
+    };
+    assert!(
+        wait_until(Duration::from_secs(20), stopped),
+        "{id} does not stop"
+    );
+    run(&mut runc(&["delete", id]));
 }
