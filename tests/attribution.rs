@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::AsFd;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
 
 use ldwatch::model::WriterSource;
 use ldwatch::sys::pidfd;
@@ -25,6 +27,8 @@ use support::{PRELOAD, dynamic, gate};
 
 /// Acts of each writer.
 const ROUNDS: usize = 10;
+/// Acts this far apart are never folded: each is told with its own writer.
+const WITHIN_BUDGET: Duration = Duration::from_millis(60);
 
 /// What an alert says of its writer's program.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +57,7 @@ fn said_of(
     let mut all = BTreeMap::new();
     let mut sources: BTreeMap<String, usize> = BTreeMap::new();
     for _ in 0..ROUNDS {
+        sleep(WITHIN_BUDGET);
         let own = nonce();
         assert_eq!(run(&own), Outcome::Done);
         let seen = watcher

@@ -187,7 +187,7 @@ fn a_thread_a_kernel_worker_and_a_name_that_was_taken_are_told_as_their_process(
         for (verb, extra, name) in [
             ("thread", "", "attack"),
             ("renamed", "dockerd", "dockerd"),
-            ("io_uring", "", "attack"),
+            ("worker", "", "attack"),
             ("linger", hostile, "attack"),
         ] {
             let Some(seen) = told(container, watcher, verb, &[extra]) else {

@@ -325,7 +325,7 @@ impl Survey {
 }
 
 /// A container of which nothing is known yet.
-fn unnamed() -> Container {
+pub(super) fn unnamed() -> Container {
     Container {
         missing: vec!["id"],
         ..Container::default()

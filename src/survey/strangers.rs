@@ -16,7 +16,7 @@ use crate::survey::known::{Known, sighting, take_init};
 use crate::survey::mounts::{RootKey, RootMount};
 use crate::survey::processes::{Init, Inner};
 use crate::survey::runtime::Owner;
-use crate::survey::sight::{News, Survey};
+use crate::survey::sight::{News, Survey, unnamed};
 use crate::survey::spots::upper_spots;
 
 const PROC: &str = "/proc";
@@ -184,7 +184,7 @@ impl Survey {
             Owner::Container(container) => Some(*container),
             Owner::Unknown => Some(Container {
                 source: init.contained.then_some("inner-mount"),
-                ..nobody()
+                ..unnamed()
             }),
         }
     }
@@ -219,7 +219,7 @@ impl Survey {
             // They are named in a namespace of the container's own making.
             layers_answer: false,
             upper: upper(init),
-            container: nobody(),
+            container: unnamed(),
             untold: false,
             guarded: false,
         };
@@ -254,11 +254,4 @@ fn mounted_again(
 fn upper(init: &Init) -> Option<PathBuf> {
     let upper = init.root.upper.clone().filter(|_| !init.own_users)?;
     is_on_host(&upper).then_some(upper)
-}
-
-fn nobody() -> Container {
-    Container {
-        missing: vec!["id"],
-        ..Container::default()
-    }
 }

@@ -9,6 +9,7 @@
 mod follow;
 
 use std::collections::HashMap;
+use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,7 +57,9 @@ pub enum Call {
 #[derive(Debug)]
 pub struct Lookout {
     knock: Arc<Wake>,
-    groups: Option<Groups>,
+    groups: io::Result<Groups>,
+    /// That not all cgroups are watched was told.
+    told: bool,
     /// The queue of cgroups has something.
     born: bool,
     last: Instant,
@@ -72,13 +75,13 @@ pub struct Lookout {
 
 impl Lookout {
     /// Waits for `knock`, and for cgroups where inotify can be had: without it the sweep
-    /// finds what starts.
+    /// finds what starts, which is told.
     #[must_use]
     pub fn new(knock: Arc<Wake>) -> Self {
-        let table = read_table(Path::new("/proc/self/mountinfo")).unwrap_or_default();
         Self {
             knock,
-            groups: Groups::new(&table).ok(),
+            groups: cgroups(),
+            told: false,
             born: false,
             last: Instant::now(),
             pause: PAUSE.0,
@@ -93,7 +96,7 @@ impl Lookout {
     pub fn wait(&mut self, due: Option<Instant>) -> Call {
         let now = Instant::now();
         let mut fds = vec![(self.knock.as_fd(), Interest::Readable)];
-        let awake = self.groups.as_ref().filter(|_| self.resting.is_none());
+        let awake = self.groups.as_ref().ok().filter(|_| self.resting.is_none());
         fds.extend(awake.map(|groups| (groups.as_fd(), Interest::Readable)));
         let first = fds.len();
         let mut named = Vec::new();
@@ -152,6 +155,7 @@ impl Lookout {
     pub fn look(&mut self, survey: &mut Survey, tell: &mut dyn FnMut(News)) {
         let now = Instant::now();
         self.new_groups(now);
+        self.tell_unwatched(tell);
         self.ask_young(now, survey, tell);
         self.tables(now, survey, tell);
         self.follow(survey);
@@ -159,14 +163,31 @@ impl Lookout {
 
     /// Watches again what is to be watched.
     pub fn refresh(&mut self) {
-        if let Some(groups) = &mut self.groups {
-            groups.refresh();
+        match &mut self.groups {
+            Ok(groups) => groups.refresh(),
+            Err(_) => self.groups = cgroups(),
+        }
+    }
+
+    /// Tells that not all cgroups are watched: once, until all are.
+    fn tell_unwatched(&mut self, tell: &mut dyn FnMut(News)) {
+        let why = match &self.groups {
+            Ok(groups) if !groups.is_full() => {
+                self.told = false;
+                return;
+            }
+            Ok(_) => "not all cgroups can be watched".to_owned(),
+            Err(error) => format!("cgroups cannot be watched: {error}"),
+        };
+        if !std::mem::replace(&mut self.told, true) {
+            let detail = "a container that the host does not mount may be found by the sweep alone";
+            tell(News::Blind(format!("{why}; {detail}")));
         }
     }
 
     /// Reads the queue of cgroups, after a pause that grows while they come without end.
     fn new_groups(&mut self, now: Instant) {
-        let Some(groups) = &mut self.groups else {
+        let Ok(groups) = &mut self.groups else {
             return;
         };
         if self.resting.is_some_and(|until| until <= now) {
@@ -235,10 +256,35 @@ impl Lookout {
     }
 }
 
+/// The cgroups of this host, watched.
+fn cgroups() -> io::Result<Groups> {
+    Groups::new(&read_table(Path::new("/proc/self/mountinfo"))?)
+}
+
 /// The processes of a cgroup; `None` when it is gone.
 fn pids(group: &Path) -> Option<Vec<i32>> {
     let text = read_up_to(&group.join("cgroup.procs"), LIST)?;
     let lines = text.split(|&byte| byte == b'\n').take(PIDS);
     let number = |line: &[u8]| std::str::from_utf8(line).ok()?.parse().ok();
     Some(lines.filter_map(number).collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cgroups_that_are_not_watched_are_told_once() {
+        let mut lookout = Lookout::new(Arc::new(Wake::new().unwrap()));
+        lookout.groups = Err(io::Error::from_raw_os_error(libc::EMFILE));
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            lookout.tell_unwatched(&mut |news| told.push(news));
+        }
+        assert!(matches!(told.as_slice(), [News::Blind(why)] if why.contains("cgroups")));
+        // Those of this host are tried again.
+        lookout.refresh();
+        assert!(lookout.groups.is_ok());
+    }
 }

@@ -14,6 +14,7 @@ mod keep;
 
 use std::io;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use nix::sys::stat::fstat;
 
@@ -22,6 +23,7 @@ use crate::survey::spots::{Kind, Spot};
 use crate::sys::epoll::{Interest, Waiter};
 use crate::sys::fanotify::{Group, Reports};
 use crate::sys::handle::HandleKey;
+use crate::sys::poll;
 use crate::watch::lane::keyed::Keyed;
 use crate::watch::lane::notify::Notify;
 use crate::watch::lane::opened::{Opened, is_overlay};
@@ -227,6 +229,17 @@ impl Marks {
             let group = Group::new(Reports::Descriptors)?;
             Ok(Lane::Opened(Opened::new(group, alone)))
         })
+    }
+
+    /// No lane has anything to read.
+    #[must_use]
+    pub fn are_quiet(&self) -> bool {
+        let fds: Vec<_> = self
+            .lanes
+            .iter()
+            .map(|lane| (lane.as_fd(), Interest::Readable))
+            .collect();
+        poll::wait(&fds, Some(Duration::ZERO)).is_ok_and(|ready| ready.is_empty())
     }
 
     /// What and who come from different queues.

@@ -21,6 +21,9 @@ impl Watch {
             return;
         }
         self.trail.read();
+        if self.marks.are_quiet() {
+            self.trail.files_are_quiet();
+        }
         if let Some(queue) = self.trail.queue()
             && let Err(error) = self.waiter.again(queue, TRAIL)
         {

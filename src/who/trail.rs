@@ -113,6 +113,11 @@ impl Trail {
         self.read_for(TURN);
     }
 
+    /// All events of the files are read: those to come are later than what was read here.
+    pub fn files_are_quiet(&mut self) {
+        self.book.next_round();
+    }
+
     /// Whether it was read to its end.
     fn read_for(&mut self, time: Duration) -> bool {
         let start = Instant::now();
@@ -164,7 +169,6 @@ impl Trail {
     /// not name the executable, with the trail's hint.
     #[must_use]
     pub fn writer(&mut self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
-        let before = self.book.opened(pid);
         let mut writer = writer(boot, pid, pidfd);
         if self.group.is_err() || pid <= 0 {
             return writer;
@@ -173,9 +177,7 @@ impl Trail {
         if writer.executable.is_some() {
             // It executed one program, and about when it wrote, another: which of the
             // two wrote is not known.
-            let after = self.book.opened(pid).unwrap_or(0);
-            let more = after.wrapping_sub(before.unwrap_or(0));
-            writer.confirmed &= more == 0 || (more == 1 && before.is_none());
+            writer.confirmed &= !self.book.is_one_of_several(pid);
         } else {
             self.complete(boot, &mut writer);
         }

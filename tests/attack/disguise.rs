@@ -15,6 +15,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::prctl::set_name;
 use nix::unistd::fexecve;
 
+use crate::uring;
 use crate::verbs::line;
 
 /// How long they stay.
@@ -26,6 +27,7 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Option<
     Some(match verb {
         "linger" => linger(path, nonce),
         "thread" => in_a_thread(path, nonce),
+        "worker" => by_a_worker(path, nonce),
         "renamed" => renamed(path, nonce, extra.unwrap_or("dockerd")),
         "copied" => copied(path, nonce, "linger"),
         "deleted" => copied(path, nonce, "linger-unnamed"),
@@ -40,6 +42,13 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Option<
 fn linger(path: &Path, nonce: &str) -> Result<()> {
     thread::sleep(Duration::from_millis(100));
     fs::write(path, line(nonce))?;
+    thread::sleep(STAY);
+    Ok(())
+}
+
+/// The write comes from a worker of the kernel, and the process stays.
+fn by_a_worker(path: &Path, nonce: &str) -> Result<()> {
+    uring::create(path, line(nonce).as_bytes())?;
     thread::sleep(STAY);
     Ok(())
 }

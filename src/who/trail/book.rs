@@ -33,6 +33,8 @@ pub(super) struct Program {
     next: Next,
     /// Programs that this process opened so far.
     count: u32,
+    /// How many of them in the round in which the last was read, and that round.
+    fresh: (u32, u64),
     /// When it was read, in clock ticks since boot.
     ticks: u64,
 }
@@ -75,6 +77,8 @@ pub(super) struct Book {
     old: HashMap<i32, Program>,
     /// Bytes of the paths in the younger half; overwritten ones count.
     bytes: usize,
+    /// What was read in earlier rounds came before any event that is read from now on.
+    round: u64,
 }
 
 impl Book {
@@ -88,7 +92,7 @@ impl Book {
             program.next = Next::Program;
             program.ticks = ticks;
         } else {
-            last = Some(follow(last, path, head, ticks));
+            last = Some(follow(last, path, head, (ticks, self.round)));
         }
         if let Some(program) = last {
             self.keep(pid, program);
@@ -112,14 +116,31 @@ impl Book {
             .filter(|program| program.ticks >= born)
     }
 
-    /// How many programs a process opened; `None`: nothing is known of it.
-    pub(super) fn opened(&self, pid: i32) -> Option<u32> {
-        self.last(pid, 0).map(|program| program.count)
+    /// No event that tells of earlier than now is left to be read.
+    pub(super) fn next_round(&mut self) {
+        self.round = self.round.wrapping_add(1);
+    }
+
+    /// The process had one program and then another, and which of them made an event that
+    /// is read now is not known: the last came in this round, and not as the first.
+    pub(super) fn is_one_of_several(&self, pid: i32) -> bool {
+        self.last(pid, 0).is_some_and(|program| {
+            let (fresh, round) = program.fresh;
+            round == self.round && fresh > 0 && program.count > 1
+        })
     }
 }
 
 /// The program after `last`, or its interpreter.
-fn follow(last: Option<Program>, path: Option<Vec<u8>>, head: Head, ticks: u64) -> Program {
+fn follow(
+    last: Option<Program>,
+    path: Option<Vec<u8>>,
+    head: Head,
+    (ticks, round): (u64, u64),
+) -> Program {
+    let before = last.as_ref().map_or(0, |last| last.count);
+    let fresh = last.as_ref().filter(|last| last.fresh.1 == round);
+    let fresh = fresh.map_or(0, |last| last.fresh.0);
     let (count, script, earlier) = match last {
         Some(last) if last.next == Next::Interpreter => {
             (last.count, last.script.or(last.path), last.earlier)
@@ -136,6 +157,7 @@ fn follow(last: Option<Program>, path: Option<Vec<u8>>, head: Head, ticks: u64) 
             Head::Dynamic(name) => Next::Loader(name.into_boxed_slice()),
             Head::Shared | Head::Other => Next::Program,
         },
+        fresh: (fresh.wrapping_add(count.wrapping_sub(before)), round),
         count,
         ticks,
     }

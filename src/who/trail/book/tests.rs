@@ -91,10 +91,28 @@ fn programs_are_counted_and_their_loaders_and_interpreters_are_not() {
         ("/usr/bin/dash", dynamic()),
         (LOADER, Head::Shared),
     ];
-    assert_eq!(after(&script).opened(7), Some(1));
+    let count = |book: &Book| book.last(7, 0).unwrap().count;
+    assert_eq!(count(&after(&script)), 1);
     let more = [&script[..], &[("/bin/x", Head::Other)]].concat();
-    assert_eq!(after(&more).opened(7), Some(2));
-    assert_eq!(after(&[]).opened(7), None);
+    assert_eq!(count(&after(&more)), 2);
+}
+
+#[test]
+fn which_of_two_programs_acted_is_not_known_until_the_files_are_quiet() {
+    let one = after(&[("/bin/a", Head::Other)]);
+    assert!(!one.is_one_of_several(7) && !one.is_one_of_several(8));
+    // Both were read before it was asked: the first may have acted all the same.
+    let mut two = after(&[("/bin/a", Head::Other), ("/bin/b", Head::Other)]);
+    assert!(two.is_one_of_several(7));
+    two.next_round();
+    assert!(!two.is_one_of_several(7));
+    two.note(7, Some(b"/bin/c".to_vec()), Head::Other, 100);
+    assert!(two.is_one_of_several(7));
+    // The interpreter of a script is no program of its own.
+    let mut script = after(&[("/bin/a", Head::Other), ("/opt/run", Head::Script)]);
+    script.next_round();
+    script.note(7, Some(b"/usr/bin/dash".to_vec()), dynamic(), 100);
+    assert!(!script.is_one_of_several(7));
 }
 
 #[test]
