@@ -235,8 +235,8 @@ impl AsFd for Groups {
     }
 }
 
-/// The trees in which containers show: the unified one, and systemd's own of the first
-/// version, which every runtime joins; where neither is, the one that counts processes.
+/// The trees in which containers show: the unified one, and of the first version systemd's
+/// own and the one that counts processes.
 fn trees(table: &[u8]) -> Vec<PathBuf> {
     let (all, _) = mounts(table);
     let first = |is: &dyn Fn(&Mount<'_>) -> bool| {
@@ -251,8 +251,9 @@ fn trees(table: &[u8]) -> Vec<PathBuf> {
     };
     let pids = |mount: &Mount<'_>| first_version(mount) && mount.has_option(b"pids");
     let unified = first(&|mount| mount.fstype == b"cgroup2");
-    let named = first(&systemd).or_else(|| first(&pids));
-    unified.into_iter().chain(named).collect()
+    // A runtime may leave out either of the first version.
+    let trees = [unified, first(&systemd), first(&pids)];
+    trees.into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -275,8 +276,9 @@ mod tests {
             40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n\
             41 31 0:38 /x /elsewhere rw - cgroup2 cgroup2 rw\n\
             42 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-        let both = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"].map(PathBuf::from);
-        assert_eq!(trees(table), both);
+        let all = ["unified", "systemd", "pids"];
+        let all = all.map(|name| Path::new("/sys/fs/cgroup").join(name));
+        assert_eq!(trees(table), all);
         let first: Vec<u8> = table
             .split(|&b| b == b'\n')
             .take(2)
