@@ -80,10 +80,21 @@ pub fn change(before: Option<&FileView>, after: Option<&FileView>, seen: u64) ->
     }
 }
 
+/// The difference is of another making than what was seen: who changes attributes alone
+/// leaves the content as it was. A file that is renamed over gives such an event, too.
+#[must_use]
+pub fn is_anothers(before: Option<&FileView>, after: Option<&FileView>, seen: u64) -> bool {
+    let differs = |change: &Change| change.action != Action::Attributes;
+    only_attributes(seen) && change(before, after, seen).iter().any(differs)
+}
+
+fn only_attributes(seen: u64) -> bool {
+    seen & mask::ATTRIB != 0 && seen & !(mask::ATTRIB | mask::ONDIR) == 0
+}
+
 fn both(old: &FileView, new: &FileView, seen: u64) -> Option<Change> {
     let came = seen & (mask::CREATE | mask::MOVED_TO) != 0;
     let left = seen & (mask::DELETE | mask::MOVED_FROM) != 0;
-    let only_attributes = seen & mask::ATTRIB != 0 && seen & !(mask::ATTRIB | mask::ONDIR) == 0;
     if old.mounted != new.mounted {
         return Some(alert(ChangeType::Change, Action::Mount));
     }
@@ -106,7 +117,7 @@ fn both(old: &FileView, new: &FileView, seen: u64) -> Option<Change> {
     // A copy-up between filesystems gives the same file another inode number, so
     // a changed number with equal content under a mere chmod is no swap.
     if !same_content(old, new)
-        || (!same_object(old, new) && !only_attributes)
+        || (!same_object(old, new) && !only_attributes(seen))
         || seen & mask::MODIFY != 0
     {
         return Some(alert(ChangeType::Change, Action::Modification));

@@ -232,6 +232,9 @@ impl Examiner {
         let Some(now) = self.see(&subject) else {
             return self.tell_unseen(&subject, acted);
         };
+        if self.is_anothers(subject.id, acted.mask, now.as_ref()) {
+            acted = Acted::look(acted.at, acted.detection);
+        }
         let may_wait = until.is_none_or(|until| until > Instant::now());
         if may_wait && self.may_go_on(subject.id, &acted, now.as_ref()) {
             self.hold(subject, acted, now, until);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::judge::change::is_anothers;
 use crate::judge::restart::{Last, verdicts};
 use crate::model::{FileKind, FileView, RootfsId};
 use crate::sys::fanotify::mask;
@@ -35,6 +36,12 @@ pub(super) struct Held {
 }
 
 impl Examiner {
+    /// What is there now was made by somebody whose own event is on its way.
+    pub(super) fn is_anothers(&self, id: RootfsId, seen: u64, now: Option<&FileView>) -> bool {
+        let before = self.known.get(&id).map(|known| &known.past.last);
+        before.is_some_and(|last| *last != Last::Unseen && is_anothers(last.file(), now, seen))
+    }
+
     /// An act explains what is held: the act that it is part of, or a difference that
     /// was seen before it.
     pub(super) fn explains(&self, held: &Held, acted: &Acted) -> bool {

@@ -54,15 +54,20 @@ fn bench() -> Bench {
     let over = Arc::new(());
     let first = Job::First(Arc::clone(&subject), SystemTime::now(), Arc::clone(&over));
     jobs.offer(first, Pace::Swift).unwrap();
-    while Arc::strong_count(&over) > 1 {
-        std::thread::yield_now();
-    }
+    wait_for(&over);
     Bench {
         dir,
         subject,
         jobs,
         records,
         thread,
+    }
+}
+
+/// Until the job with that ticket was worked off.
+fn wait_for(ticket: &Arc<()>) {
+    while Arc::strong_count(ticket) > 1 {
+        std::thread::yield_now();
     }
 }
 
@@ -83,6 +88,18 @@ impl Bench {
     fn send(&self, acted: Acted) {
         let look = Job::Look(Arc::clone(&self.subject), Box::new(acted), Arc::default());
         self.jobs.offer(look, Pace::Swift).unwrap();
+    }
+
+    /// Waits until what was sent is worked off: the first look is had once.
+    fn is_done(&self) {
+        let over = Arc::new(());
+        let first = Job::First(
+            Arc::clone(&self.subject),
+            SystemTime::now(),
+            Arc::clone(&over),
+        );
+        self.jobs.offer(first, Pace::Swift).unwrap();
+        wait_for(&over);
     }
 
     /// Ends the examiner; what it told, as action and pid of the writer.
@@ -157,6 +174,23 @@ fn two_writers_are_told_apart_even_when_the_look_came_after_both() {
     bench.act(12, mask::MODIFY | mask::CLOSE_WRITE);
     let told = [
         (Action::Creation, Some(WRITER)),
+        (Action::Modification, Some(12)),
+    ];
+    assert_eq!(bench.told(), told);
+}
+
+#[test]
+fn what_another_wrote_meanwhile_is_not_laid_to_who_changed_attributes() {
+    let bench = bench();
+    bench.write("/x.so\n");
+    bench.act(WRITER, mask::MOVED_TO);
+    bench.is_done();
+    // The file that was renamed over tells that it lost a name, after the next one came.
+    bench.write("/y.so\n");
+    bench.act(WRITER, mask::ATTRIB);
+    bench.act(12, mask::MODIFY | mask::CLOSE_WRITE);
+    let told = [
+        (Action::Rename, Some(WRITER)),
         (Action::Modification, Some(12)),
     ];
     assert_eq!(bench.told(), told);
