@@ -6,6 +6,7 @@ use std::io;
 use crate::cli::args;
 use crate::cli::outlet::{Configured, load, options};
 use crate::error::Error;
+use crate::sys::limits::without_thread_caches;
 use crate::sys::notify::{Notify, watchdog};
 use crate::watch::run::{Ended, Watch};
 use crate::watch::service::Service;
@@ -16,6 +17,7 @@ use crate::watch::service::Service;
 /// Configuration, capability, kernel, or the reader of the records that is gone.
 pub fn run(typed: args::Options) -> Result<(), Error> {
     let config = load(&typed)?;
+    without_thread_caches();
     let outlet = Configured::open(&config, typed)?;
     let mut watch = Watch::new(options(&config), Box::new(outlet)).map_err(refused)?;
     watch.service = service();

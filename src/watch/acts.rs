@@ -118,7 +118,7 @@ impl Watch {
         if let Some(acted) = watched.owed.take() {
             let subject = Arc::clone(&watched.subject);
             let (pace, ticket) = watched.waiting.must();
-            self.job(Job::Look(subject, Box::new(acted), ticket), pace);
+            self.job(Job::Look(subject, acted, ticket), pace);
         }
     }
 
@@ -162,11 +162,11 @@ fn pay(jobs: &Jobs, watched: &mut Watched) -> bool {
         watched.owed = Some(acted);
         return false;
     };
-    let job = Job::Look(Arc::clone(&watched.subject), Box::new(acted), ticket);
+    let job = Job::Look(Arc::clone(&watched.subject), acted, ticket);
     match jobs.offer(job, pace) {
         Ok(()) => true,
         Err(Job::Look(_, acted, _)) => {
-            watched.owed = Some(*acted);
+            watched.owed = Some(acted);
             false
         }
         Err(_) => false,

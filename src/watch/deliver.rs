@@ -255,9 +255,9 @@ impl Work {
         }
         if let Some((book, remember)) = kept {
             if records.is_empty() {
-                book.later(*remember, Instant::now());
+                book.later(remember, Instant::now());
             } else {
-                book.told(*remember, Instant::now());
+                book.told(remember, Instant::now());
             }
         }
         None

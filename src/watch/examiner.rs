@@ -119,7 +119,7 @@ impl Examiner {
             let held = self.held.values().map(|held| held.until);
             let later = self.later.values().map(|(due, _)| *due);
             let due = match self.unnamed.is_empty() {
-                true => held.chain(later).min(),
+                true => held.chain(later).chain(self.memory.due()).min(),
                 false => Some(Instant::now()),
             };
             let next = jobs.next(due);
@@ -133,6 +133,7 @@ impl Examiner {
             let now = Instant::now();
             self.release(Some(if jobs.is_empty() { now } else { now - BEHIND }));
             self.look_again(now);
+            self.memory.tidy(now);
         }
         if !progress.is_replaced() {
             self.release(None);

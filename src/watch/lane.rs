@@ -55,7 +55,8 @@ impl Marked {
     fn new(object: (u64, u64)) -> Self {
         Self {
             object,
-            watches: Vec::new(),
+            // Nearly always there is one.
+            watches: Vec::with_capacity(1),
             seen: 0,
         }
     }

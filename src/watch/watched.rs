@@ -26,13 +26,14 @@ struct Asked {
 /// After this long a question was not heard.
 const UNANSWERED: Duration = Duration::from_secs(1);
 
-/// A watched root filesystem.
+/// A watched root filesystem. There are many, and something is pending on few: that is
+/// kept apart.
 #[derive(Debug)]
 pub struct Watched {
     /// What the examiner is told of it.
     pub subject: Arc<Subject>,
     /// An act for which the examiner's queue had no room.
-    pub owed: Option<Acted>,
+    pub owed: Option<Box<Acted>>,
     /// Sightings so far.
     pub round: u64,
     /// A limit of the kernel kept something from being marked.
@@ -45,10 +46,10 @@ pub struct Watched {
     way: u64,
     /// Who is acting, resolved at the first trigger of the act, and the pidfd by which
     /// a successor of the pid is told from it.
-    actor: Option<(Actor, Option<OwnedFd>)>,
+    actor: Option<Box<(Actor, Option<OwnedFd>)>>,
     budget: Budget,
     /// Acts over the budget.
-    folded: Option<Folded>,
+    folded: Option<Box<Folded>>,
     /// Its next marks are to be made anew, in lanes of its own.
     pub renew: bool,
     /// A thread got stuck at it: it is not looked at.
@@ -58,7 +59,7 @@ pub struct Watched {
     /// When something else in `etc` was seen to change.
     pub aside: Option<Instant>,
     /// Who touched the writable layer before what that was for could be seen.
-    copied: Option<(Actor, Instant)>,
+    copied: Option<Box<(Actor, Instant)>>,
 }
 
 impl Watched {
@@ -95,7 +96,8 @@ impl Watched {
     pub fn may_look(&mut self, now: Instant) -> bool {
         let may = self.folded.is_none() && self.budget.take(now);
         if !may {
-            self.folded.get_or_insert_with(|| Folded::new(now, None));
+            self.folded
+                .get_or_insert_with(|| Box::new(Folded::new(now, None)));
         }
         may
     }
@@ -140,7 +142,7 @@ impl Watched {
         let known = (pid > 0).then_some(pid);
         if self.folded.is_none() && self.settle.begins(known) && !self.budget.take(now) {
             let first = known.map(|pid| self.resolve((boot, &mut *trail), pid, pidfd.as_ref()));
-            self.folded = Some(Folded::new(now, first));
+            self.folded = Some(Box::new(Folded::new(now, first)));
         }
         if let Some(folded) = &mut self.folded {
             folded.take((pid, pidfd), mask);
@@ -152,7 +154,7 @@ impl Watched {
             && !self.knows(pid, pidfd.as_ref())
         {
             let actor = self.resolve((boot, trail), pid, pidfd.as_ref());
-            self.actor = Some((actor, pidfd));
+            self.actor = Some(Box::new((actor, pidfd)));
         }
         earlier
     }
@@ -168,7 +170,7 @@ impl Watched {
             return Some(self.acted(act));
         }
         let folded = self.folded.take_if(|folded| folded.due() <= now)?;
-        Some(self.gathered(who, folded))
+        Some(self.gathered(who, *folded))
     }
 
     /// An act is over by now.
@@ -180,7 +182,7 @@ impl Watched {
     /// When to ask `release` again.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let folded = self.folded.as_ref().map(Folded::due);
+        let folded = self.folded.as_ref().map(|folded| folded.due());
         [self.settle.deadline(), folded].into_iter().flatten().min()
     }
 
@@ -193,13 +195,13 @@ impl Watched {
                 acted.detection = earlier.detection;
             }
             let both = acted.mask != 0 && earlier.mask != 0 && acted.pid() != earlier.pid();
-            acted.join(earlier);
+            acted.join(*earlier);
             // One of them made the difference that will be seen; which is not known.
             if let Some(writer) = acted.writer.as_mut().filter(|_| both) {
                 writer.confirmed = false;
             }
         }
-        self.owed = Some(acted);
+        self.owed = Some(Box::new(acted));
     }
 }
 

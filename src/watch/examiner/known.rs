@@ -4,10 +4,12 @@
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use crate::examine::accounts::{Kind, names};
 use crate::judge::restart::{Doubt, Last, Past};
 use crate::model::Gap;
+use crate::sys::limits::give_back;
 use crate::watch::jobs::Subject;
 use crate::watch::state::identity::{Identity, Key};
 use crate::watch::state::store::{Loaded, Store};
@@ -16,6 +18,8 @@ use crate::watch::state::{Remember, unreadable};
 /// Containers that are gone, and may come back under their name: their last state
 /// may still be on its way to the disk.
 const PARTED: usize = 256;
+/// By then it is there.
+const STORED: Duration = Duration::from_secs(10);
 
 /// Names kept for one container.
 const ACCOUNTS: usize = 16;
@@ -75,7 +79,16 @@ impl Known {
 #[derive(Debug)]
 pub struct Memory {
     store: Option<Arc<Store>>,
-    parted: VecDeque<(Key, Identity, Last)>,
+    parted: VecDeque<Parted>,
+}
+
+/// What was known of a container that is gone.
+#[derive(Debug)]
+struct Parted {
+    at: Instant,
+    key: Key,
+    identity: Identity,
+    last: Last,
 }
 
 impl Memory {
@@ -115,19 +128,41 @@ impl Memory {
     }
 
     fn take_parted(&mut self, identity: &Identity) -> Option<(Key, Last)> {
-        let is_it =
-            |(_, whose, _): &(Key, Identity, Last)| whose.meets(identity) && whose.may_be(identity);
-        let found = self.parted.iter().position(is_it)?;
-        let (key, _, last) = self.parted.remove(found)?;
-        Some((key, last))
+        let whose =
+            |parted: &Parted| parted.identity.meets(identity) && parted.identity.may_be(identity);
+        let found = self.parted.iter().position(whose)?;
+        let parted = self.parted.remove(found)?;
+        Some((parted.key, parted.last))
+    }
+
+    /// When `tidy` has something to do.
+    pub fn due(&self) -> Option<Instant> {
+        self.parted.front().map(|parted| parted.at + STORED)
+    }
+
+    /// Drops what is on the disk by now: of a thousand that went, single pieces of many
+    /// pages.
+    pub fn tidy(&mut self, now: Instant) {
+        if self.due().is_none_or(|due| now < due) {
+            return;
+        }
+        self.parted.retain(|parted| now < parted.at + STORED);
+        if self.parted.is_empty() {
+            self.parted = VecDeque::new();
+            give_back();
+        }
     }
 
     /// Keeps what was known of a container that is gone. The name of its state.
     pub fn part(&mut self, known: Known) -> Option<Key> {
         let (key, identity) = known.place?;
         if known.past.doubt.is_none() && known.past.last != Last::Unseen {
-            self.parted
-                .push_back((key.clone(), identity, known.past.last));
+            self.parted.push_back(Parted {
+                at: Instant::now(),
+                key: key.clone(),
+                identity,
+                last: known.past.last,
+            });
         }
         if self.parted.len() > PARTED {
             self.parted.pop_front();

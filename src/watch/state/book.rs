@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::judge::restart::{Doubt, Last, digest};
 use crate::model::{Change, Gap};
+use crate::sys::limits::slim;
 use crate::watch::state::form::{encode, encode_note};
 use crate::watch::state::identity::Key;
 use crate::watch::state::prune::Prune;
@@ -52,7 +53,7 @@ impl Pace {
 pub struct Book {
     store: Arc<Store>,
     paces: HashMap<Key, Pace>,
-    pending: HashMap<Key, (Instant, Remember)>,
+    pending: HashMap<Key, (Instant, Box<Remember>)>,
     prune: Prune,
     /// The last write failed; told once until one works again.
     ill: bool,
@@ -103,7 +104,7 @@ impl Book {
     }
 
     /// After they went out: the state is to be stored, at once or when it may be.
-    pub fn told(&mut self, remember: Remember, now: Instant) {
+    pub fn told(&mut self, remember: Box<Remember>, now: Instant) {
         let pace = self.pace(&remember.key, now);
         let due = if pace.allows(now) {
             now
@@ -114,7 +115,7 @@ impl Book {
     }
 
     /// Stores a state that nothing was told about, a moment later.
-    pub fn later(&mut self, remember: Remember, now: Instant) {
+    pub fn later(&mut self, remember: Box<Remember>, now: Instant) {
         self.pace(&remember.key, now);
         self.pending
             .insert(remember.key.clone(), (now + LATER, remember));
@@ -125,8 +126,8 @@ impl Book {
         if let Some((_, remember)) = self.pending.remove(key) {
             self.write(remember, now);
         }
-        self.pending.remove(key);
         self.paces.remove(key);
+        slim(&mut self.paces);
     }
 
     /// When `tick` has something to do.
@@ -148,6 +149,7 @@ impl Book {
             && let Some((_, remember)) = self.pending.remove(&key)
         {
             self.write(remember, now);
+            slim(&mut self.pending);
         }
         let paces = &self.paces;
         self.prune.step(
@@ -178,7 +180,7 @@ impl Book {
         })
     }
 
-    fn write(&mut self, remember: Remember, now: Instant) {
+    fn write(&mut self, remember: Box<Remember>, now: Instant) {
         let written = self.save(&remember);
         let failed = written.is_err();
         // Until a state is stored no note is added either: the file would only grow.

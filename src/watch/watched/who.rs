@@ -22,7 +22,7 @@ const ONE_READ: Duration = Duration::from_millis(20);
 impl Watched {
     /// The writer was resolved at an earlier trigger of this act.
     pub(super) fn knows(&self, pid: i32, pidfd: Option<&OwnedFd>) -> bool {
-        let Some(((writer, _), earlier)) = &self.actor else {
+        let Some(((writer, _), earlier)) = self.actor.as_deref() else {
             return false;
         };
         if writer.pid != Some(pid) || writer.source == WriterSource::Unknown {
@@ -47,11 +47,11 @@ impl Watched {
     }
 
     pub(super) fn acted(&mut self, act: Act) -> Acted {
-        let actor = self.actor.take().map(|(actor, _)| actor);
+        let actor = self.actor.take().map(|known| known.0);
         if act.mask == 0
             && let Some(actor) = &actor
         {
-            self.copied = Some((actor.clone(), act.first));
+            self.copied = Some(Box::new((actor.clone(), act.first)));
         }
         let (writer, same_root) = actor
             .or_else(|| self.copied(&act))
@@ -101,7 +101,7 @@ impl Watched {
     /// writer of its own in the writable layer or by its descriptor. Unless the copy-up
     /// was for something else in `etc`.
     fn copied(&mut self, act: &Act) -> Option<Actor> {
-        let (actor, at) = self.copied.take()?;
+        let (actor, at) = *self.copied.take()?;
         let other = self.aside.is_some_and(|aside| aside + ONE_READ > at);
         let fits = act.mask != 0 && act.pid.is_none() && at.elapsed() < COPY_UP && !other;
         fits.then_some(actor)

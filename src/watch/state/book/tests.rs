@@ -32,8 +32,8 @@ fn key() -> Key {
 }
 
 /// A state that tells `number` in its identity.
-fn remember(number: u64) -> Remember {
-    Remember {
+fn remember(number: u64) -> Box<Remember> {
+    Box::new(Remember {
         key: key(),
         identity: Identity {
             layer: Some(PathBuf::from("/l")),
@@ -41,7 +41,7 @@ fn remember(number: u64) -> Remember {
             ..Identity::default()
         },
         last: Last::Absent,
-    }
+    })
 }
 
 fn changes() -> Vec<Change> {
