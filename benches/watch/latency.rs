@@ -21,8 +21,8 @@ use crate::support::scratch::{Scratch, tag};
 use crate::tail::{Line, Tail};
 use crate::writer::{MARKER, PROGRAM, Stamps};
 
-/// Between two writes, in microseconds.
-const GAP: u64 = 5000;
+/// Between two writes, in microseconds: what is more is folded (`watch::budget`).
+const GAP: u64 = 55_000;
 
 /// One way to write and to look.
 struct Round {

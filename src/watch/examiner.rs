@@ -44,8 +44,9 @@ use crate::watch::vigil::Progress;
 /// How long a hold may outlast its time while jobs are waiting: what explains it may be
 /// among them, and what it tells was found late anyway.
 const BEHIND: Duration = Duration::from_secs(5);
-/// Bits of an act that writes, or removes and makes anew.
-const WRITING: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE | mask::DELETE;
+/// Bits of an act that writes, or removes and makes anew; a file that loses its last name
+/// tells of its attributes, too.
+const WRITING: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE | mask::DELETE | mask::ATTRIB;
 
 /// The examiner.
 #[derive(Debug)]
