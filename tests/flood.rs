@@ -67,14 +67,18 @@ impl Drop for Flood {
     }
 }
 
-/// One write a second in a quiet container: how long each took from before the write
+/// Writes at intervals in a quiet container: how long each took from before the write
 /// (as the writer says) until its alert was read. A write that is not told within ten seconds is an error.
-fn writes(watcher: &Watcher, container: &Overlay, count: u32) -> Result<Vec<Duration>, String> {
+fn writes(
+    watcher: &Watcher,
+    container: &Overlay,
+    (count, every): (u32, Duration),
+) -> Result<Vec<Duration>, String> {
     let mut hand: Hand = container.hand(PRELOAD);
     let begun = Instant::now();
     let mut took = Vec::new();
     for number in 0..count {
-        sleep((SECOND * number).saturating_sub(begun.elapsed()));
+        sleep((every * number).saturating_sub(begun.elapsed()));
         let own = nonce();
         let begun = hand.say("put", &own)?;
         let (now, clock) = (Instant::now(), SystemTime::now());
@@ -118,7 +122,7 @@ fn a_flood_in_one_container_costs_another_neither_an_alert_nor_its_time() {
     watcher.mine(&quiet.id);
     // What a flood makes the allocator keep is no leak: a first one fills it.
     drop(flood(&loud, 2, rounds).wait());
-    writes(&watcher, &quiet, 2).unwrap();
+    writes(&watcher, &quiet, (2, SECOND)).unwrap();
     sleep(SECOND * 6);
     let before = Holds::of(&watcher);
     let took = under_flood(&watcher, (&loud, &quiet), seconds, rounds).unwrap();
@@ -153,7 +157,7 @@ fn under_flood(
     let (events, told) = figures();
     let used = processor(watcher.pid());
     let flooding = flood(loud, seconds, rounds);
-    let took = writes(watcher, quiet, u32::try_from(seconds).unwrap());
+    let took = writes(watcher, quiet, (u32::try_from(seconds).unwrap(), SECOND));
     let used = processor(watcher.pid()) - used;
     drop(flooding.wait());
     let mut took = took?;
@@ -231,6 +235,70 @@ fn a_link_that_turns_without_end_leaves_a_bounded_number_of_marks() {
     watcher.claim("a write to the last target", last).unwrap();
     watcher.pass_over();
     watcher.stop();
+}
+
+/// The mount table of one container is as long as the kernel allows, and changes all the
+/// time: it is read again and again, and another container is told of in time.
+#[test]
+#[ignore = "needs root: overlay mounts, cgroups and fanotify"]
+fn a_hundred_thousand_mounts_in_one_container_cost_another_no_time() {
+    let Some(_turn) = gate::enter(&[]) else {
+        return;
+    };
+    let (mounts, seconds) = if gate::full() {
+        (100_000, 60)
+    } else {
+        (5000, 5)
+    };
+    let image = Image::new();
+    let Some((loud, quiet)) = gate::have(image.start().and_then(|one| Ok((one, image.start()?))))
+    else {
+        return;
+    };
+    let mut watcher = Watcher::start("sweep = \"1s\"\n");
+    watcher.mine(&quiet.id);
+    writes(&watcher, &quiet, (2, SECOND)).unwrap();
+    sleep(SECOND * 6);
+    let before = Holds::of(&watcher);
+    let used = processor(watcher.pid());
+    let bomb = Flood::start(&loud, &[("bomb", format!("{mounts}:{seconds}"))]);
+    let every = (u32::try_from(seconds).unwrap() * 10, SECOND / 10);
+    let took = writes(&watcher, &quiet, every);
+    let most = memory(watcher.pid(), "VmHWM");
+    let there = table(&loud);
+    drop(bomb.wait());
+    let mut took = took.unwrap();
+    took.sort();
+    let p99 = took[took.len() * 99 / 100];
+    eprintln!(
+        "{there} mounts: {} of {} told, median {:?}, p99 {p99:?}, most {:?}; at most {most} KiB; \
+         {:?} of processor time",
+        took.len(),
+        every.0,
+        took[took.len() / 2],
+        took[took.len() - 1],
+        processor(watcher.pid()) - used,
+    );
+    assert!(there * 2 > mounts, "{there} mounts");
+    assert!(
+        p99 <= if gate::full() {
+            SECOND / 100
+        } else {
+            SECOND * 2
+        }
+    );
+    drop(loud);
+    let back = wait_until(SECOND * 20, || is_back(before, Holds::of(&watcher)));
+    let after = Holds::of(&watcher);
+    assert!(back, "before {before:?}, after {after:?}");
+    watcher.pass_over();
+    watcher.stop();
+}
+
+/// Mounts that a container's init sees.
+fn table(container: &Overlay) -> usize {
+    let table = std::fs::read(format!("/proc/{}/mountinfo", container.pid())).unwrap();
+    table.iter().filter(|&&byte| byte == b'\n').count()
 }
 
 /// Two writers that take turns, each beside a crowd of other names, and processes that

@@ -155,6 +155,15 @@ fn arrival(seen: u64) -> Action {
     }
 }
 
+/// The same file with the same content and attributes; it may have been closed since.
+#[must_use]
+pub fn differs_in_time_alone(old: &FileView, new: &FileView) -> bool {
+    same_object(old, new)
+        && same_content(old, new)
+        && same_attributes(old, new)
+        && (old.links, old.mounted) == (new.links, new.mounted)
+}
+
 fn same_object(old: &FileView, new: &FileView) -> bool {
     (old.device, old.inode, old.kind) == (new.device, new.inode, new.kind)
 }

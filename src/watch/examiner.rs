@@ -28,7 +28,6 @@ use crossbeam_channel::{RecvTimeoutError, Sender};
 
 use crate::judge::restart::{Last, verdicts};
 use crate::model::{Detection, FileView, Record, RootfsId};
-use crate::sys::fanotify::mask;
 use crate::sys::limits::slim;
 use crate::watch::deliver::Delivery;
 use crate::watch::enricher::Enrich;
@@ -44,9 +43,6 @@ use crate::watch::vigil::Progress;
 /// How long a hold may outlast its time while jobs are waiting: what explains it may be
 /// among them, and what it tells was found late anyway.
 const BEHIND: Duration = Duration::from_secs(5);
-/// Bits of an act that writes, or removes and makes anew; a file that loses its last name
-/// tells of its attributes, too.
-const WRITING: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE | mask::DELETE | mask::ATTRIB;
 
 /// The examiner.
 #[derive(Debug)]
@@ -260,13 +256,7 @@ impl Examiner {
     /// What a look after an act means, against what was known before it.
     fn judge(&mut self, subject: &Subject, mut acted: Acted, after: Option<FileView>) {
         let known = self.known.entry(subject.id).or_default();
-        // Equal to the last time stamp: this very act was looked at before its last
-        // event was read.
-        let told = acted.mask & !WRITING == 0
-            && acted.mask != 0
-            && after.is_some()
-            && known.past.last.file() == after.as_ref()
-            && (known.told == acted.pid() || known.told.is_none() || acted.pid().is_none());
+        let told = known.has_told(&acted, after.as_ref());
         if acted.mask != 0 {
             known.told = acted.pid();
         }

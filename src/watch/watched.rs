@@ -12,6 +12,7 @@ use crate::watch::budget::{Actor, Budget, Folded};
 use crate::watch::jobs::{Acted, Subject};
 use crate::watch::queue::Waiting;
 use crate::watch::tables::Watching;
+use crate::watch::watched::who::Earlier;
 use crate::who::process::Boot;
 use crate::who::trail::Trail;
 
@@ -59,7 +60,7 @@ pub struct Watched {
     /// When something else in `etc` was seen to change.
     pub aside: Option<Instant>,
     /// Who touched the writable layer before what that was for could be seen.
-    copied: Option<Box<(Actor, Instant)>>,
+    copied: Option<Box<Earlier>>,
 }
 
 impl Watched {
@@ -263,6 +264,26 @@ mod tests {
         };
         assert_eq!(told(false), Some(own));
         assert_eq!(told(true), None, "it was for another file");
+    }
+
+    #[test]
+    fn the_writer_of_an_unlink_is_the_one_whose_attributes_came_before() {
+        let (boot, far) = (Boot::read(), Instant::now() + Duration::from_secs(3600));
+        let mut trail = Trail::new(false);
+        let settle = Duration::from_millis(5);
+        let own = i32::try_from(std::process::id()).unwrap();
+        let mut told = |later: u64| {
+            let mut watched = watched();
+            watched.trigger((&boot, &mut trail), (own, None), mask::ATTRIB, settle);
+            watched.release((&boot, &mut trail), far, settle).unwrap();
+            watched.trigger((&boot, &mut trail), (0, None), later, settle);
+            watched
+                .release((&boot, &mut trail), far, settle)
+                .unwrap()
+                .pid()
+        };
+        assert_eq!(told(mask::DELETE), Some(own));
+        assert_eq!(told(mask::MODIFY), None, "a change of its own");
     }
 
     fn act(pid: i32) -> Acted {

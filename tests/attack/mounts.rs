@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -33,6 +33,7 @@ pub fn mount_act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> O
             ))
         }),
         "umount" => umount(path),
+        "bomb" => bomb(nonce, extra.unwrap_or_default()),
         _ => return None,
     };
     Some(done)
@@ -59,6 +60,39 @@ fn umount(path: &Path) -> Result<()> {
         }
     }
     Err(Error::other("the mount stays busy"))
+}
+
+/// `COUNT:SECONDS`: so many mounts, or as many as the kernel allows one namespace
+/// (sysctl fs.mount-max), and then the last one comes and goes.
+fn bomb(nonce: &str, extra: &str) -> Result<()> {
+    let numbers: Vec<u64> = extra
+        .split(':')
+        .filter_map(|one| one.parse().ok())
+        .collect();
+    let &[count, seconds] = &*numbers else {
+        return Err(Error::other("COUNT:SECONDS"));
+    };
+    let base = PathBuf::from(format!("/tmp/{nonce}.bomb"));
+    fs::create_dir(&base)?;
+    tmpfs(&base)?;
+    let full = |error: &Error| error.raw_os_error() == Some(Errno::ENOSPC as i32);
+    let mut last = base.clone();
+    for number in 0..count {
+        let next = base.join(number.to_string());
+        fs::create_dir(&next)?;
+        match bind(&Ok(next.clone()), &next) {
+            Err(error) if full(&error) => break,
+            done => done?,
+        }
+        last = next;
+    }
+    println!("{}", last.display());
+    let end = Instant::now() + Duration::from_secs(seconds);
+    while Instant::now() < end {
+        umount(&last)?;
+        bind(&Ok(last.clone()), &last)?;
+    }
+    Ok(())
 }
 
 /// A directory that holds the file, over the one in which it is looked up.

@@ -40,7 +40,7 @@ pub fn odd_act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Opt
         }
         "chain" => chain(path, nonce, text.parse().unwrap_or(1)),
         "directory" => fs::create_dir_all(path),
-        "swarm" => swarm(path, nonce, text.parse().unwrap_or(100)),
+        "many" => many(path, nonce, text.parse().unwrap_or(100)),
         _ => return None,
     })
 }
@@ -111,7 +111,7 @@ fn chain(path: &Path, nonce: &str, links: u32) -> Result<()> {
 }
 
 /// So many processes as fast as they can be made, each with a write of its own, and one more.
-fn swarm(path: &Path, nonce: &str, count: usize) -> Result<()> {
+fn many(path: &Path, nonce: &str, count: usize) -> Result<()> {
     let one = |name: String| {
         Command::new("/bin/attack")
             .arg("create")

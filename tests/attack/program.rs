@@ -106,7 +106,7 @@ fn harmless(verb: &str, path: &Path) -> Result<()> {
         .all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
     let mounts = matches!(
         verb,
-        "bind" | "bind-directory" | "full" | "mute" | "proc" | "read-only" | "umount"
+        "bind" | "bind-directory" | "bomb" | "full" | "mute" | "proc" | "read-only" | "umount"
     ) || verb.starts_with("tmpfs")
         || verb.starts_with("overlay");
     let own = ["/etc", "/proc", "/sys", "/dev", "/bin", "/usr", "/lib"];

@@ -245,7 +245,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "2000 short processes",
-        &[&["swarm", "{file}", "{own}", "2000"]],
+        &[&["many", "{file}", "{own}", "2000"]],
         &[ALERT, "{own}-end.so"],
     ),
 ];

@@ -7,10 +7,12 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::examine::accounts::{Kind, names};
+use crate::judge::change::differs_in_time_alone;
 use crate::judge::restart::{Doubt, Last, Past};
-use crate::model::Gap;
+use crate::model::{FileView, Gap};
+use crate::sys::fanotify::mask;
 use crate::sys::limits::give_back;
-use crate::watch::jobs::Subject;
+use crate::watch::jobs::{Acted, Subject};
 use crate::watch::state::identity::{Identity, Key};
 use crate::watch::state::store::{Loaded, Store};
 use crate::watch::state::{Remember, unreadable};
@@ -23,6 +25,11 @@ const STORED: Duration = Duration::from_secs(10);
 
 /// Names kept for one container.
 const ACCOUNTS: usize = 16;
+
+/// Bits of an act that writes, or removes and makes anew; a file that loses its last name
+/// tells of its attributes, too.
+pub(super) const WRITING: u64 =
+    mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE | mask::DELETE | mask::ATTRIB;
 
 /// What is known of one root filesystem's file.
 #[derive(Debug, Default)]
@@ -42,6 +49,22 @@ pub struct Known {
 }
 
 impl Known {
+    /// This very act was looked at before its last event was read: the file equals the one
+    /// last known, to the time stamp. A close that follows may find other time stamps than
+    /// a look between the writing and the close.
+    pub fn has_told(&self, acted: &Acted, after: Option<&FileView>) -> bool {
+        let (Some(last), Some(now)) = (self.past.last.file(), after) else {
+            return false;
+        };
+        let closes = acted.mask & !(mask::CLOSE_WRITE | mask::ATTRIB) == 0;
+        let same = last == now || (closes && differs_in_time_alone(last, now));
+        let pids = (self.told, acted.pid());
+        acted.mask != 0
+            && acted.mask & !WRITING == 0
+            && same
+            && (pids.0 == pids.1 || pids.0.is_none() || pids.1.is_none())
+    }
+
     /// Looks up the names of ids that are not known yet.
     pub fn learn(&mut self, subject: &Subject, kind: Kind, ids: impl Iterator<Item = u32>) {
         let mut ids: Vec<u32> = ids.filter(|&id| self.name(kind, id).is_none()).collect();

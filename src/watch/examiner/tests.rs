@@ -7,10 +7,12 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, bounded, unbounded};
 
 use super::hold::HOLD;
+use super::known::WRITING;
 use super::*;
 use crate::model::{Action, Container, Coverage, Rung, Writer};
 use crate::reach::{HostMount, Reach};
 use crate::survey::mounts::RootKey;
+use crate::sys::fanotify::mask;
 use crate::sys::walk::{mount_id, open_dir};
 use crate::watch::queue::{Jobs, Pace};
 
@@ -130,6 +132,25 @@ fn a_write_that_outlives_the_deadline_is_told_once() {
     bench.write("/x.so\n");
     bench.act(WRITER, mask::MODIFY | mask::CLOSE_WRITE);
     assert_eq!(bench.told(), [(Action::Creation, Some(WRITER))]);
+}
+
+#[test]
+fn the_close_of_what_was_told_is_none_though_its_time_stamps_are_others() {
+    for (closer, more) in [(WRITER, None), (WRITER + 1, Some(Action::Touched))] {
+        let bench = bench();
+        bench.write("/x.so\n");
+        bench.act(WRITER, mask::CREATE | mask::MODIFY);
+        // Long enough to be looked at, and for another time stamp.
+        std::thread::sleep(HOLD / 2);
+        bench.write("/x.so\n");
+        bench.act(closer, mask::CLOSE_WRITE);
+        let told: Vec<Action> = bench.told().iter().map(|(action, _)| *action).collect();
+        let want: Vec<Action> = [Some(Action::Creation), more]
+            .into_iter()
+            .flatten()
+            .collect();
+        assert_eq!(told, want, "closed by {closer}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::judge::settle::Act;
 use crate::model::{Detection, Writer, WriterSource};
 use crate::survey::processes::root_of;
+use crate::sys::fanotify::mask;
 use crate::sys::pidfd;
 use crate::watch::budget::{Actor, Folded};
 use crate::watch::jobs::Acted;
@@ -16,8 +17,20 @@ use crate::who::trail::Trail;
 /// A copy-up ends, and what it was for is done, within this time. Its writer is the
 /// only one that the kernel tells of a change of attributes, and of a rename.
 const COPY_UP: Duration = Duration::from_secs(2);
+/// A file that loses a name tells of its attributes first, and within this time that the
+/// name is gone: the writer is known of the first alone when the two come apart.
+const UNLINK: Duration = Duration::from_millis(50);
 /// Queues that are read one after the other within this time may be read in the wrong order.
 const ONE_READ: Duration = Duration::from_millis(20);
+
+/// Who made an act that may be the beginning of another one.
+#[derive(Debug)]
+pub(super) struct Earlier {
+    actor: Actor,
+    at: Instant,
+    /// Attributes were seen to change; else it was a reason to look and no more.
+    attributes: bool,
+}
 
 impl Watched {
     /// The writer was resolved at an earlier trigger of this act.
@@ -48,10 +61,14 @@ impl Watched {
 
     pub(super) fn acted(&mut self, act: Act) -> Acted {
         let actor = self.actor.take().map(|known| known.0);
-        if act.mask == 0
+        if act.mask & !mask::ATTRIB == 0
             && let Some(actor) = &actor
         {
-            self.copied = Some(Box::new((actor.clone(), act.first)));
+            self.copied = Some(Box::new(Earlier {
+                actor: actor.clone(),
+                at: act.first,
+                attributes: act.mask != 0,
+            }));
         }
         let (writer, same_root) = actor
             .or_else(|| self.copied(&act))
@@ -101,10 +118,14 @@ impl Watched {
     /// writer of its own in the writable layer or by its descriptor. Unless the copy-up
     /// was for something else in `etc`.
     fn copied(&mut self, act: &Act) -> Option<Actor> {
-        let (actor, at) = *self.copied.take()?;
+        let earlier = *self.copied.take()?;
+        let at = earlier.at;
         let other = self.aside.is_some_and(|aside| aside + ONE_READ > at);
-        let fits = act.mask != 0 && act.pid.is_none() && at.elapsed() < COPY_UP && !other;
-        fits.then_some(actor)
+        let follows = match earlier.attributes {
+            true => act.mask & mask::DELETE != 0 && act.first < at + UNLINK,
+            false => act.mask != 0 && at.elapsed() < COPY_UP,
+        };
+        (follows && act.pid.is_none() && !other).then_some(earlier.actor)
     }
 }
 
