@@ -155,13 +155,14 @@ fn arrival(seen: u64) -> Action {
     }
 }
 
-/// The same file with the same content and attributes; it may have been closed since.
+/// The same file with the same content and attributes, at another time; it may have lost
+/// its name since it was opened.
 #[must_use]
-pub fn differs_in_time_alone(old: &FileView, new: &FileView) -> bool {
+pub fn is_the_same(old: &FileView, new: &FileView) -> bool {
     same_object(old, new)
         && same_content(old, new)
         && same_attributes(old, new)
-        && (old.links, old.mounted) == (new.links, new.mounted)
+        && old.mounted == new.mounted
 }
 
 fn same_object(old: &FileView, new: &FileView) -> bool {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::examine::accounts::{Kind, names};
-use crate::judge::change::differs_in_time_alone;
+use crate::judge::change::is_the_same;
 use crate::judge::restart::{Doubt, Last, Past};
 use crate::model::{FileView, Gap};
 use crate::sys::fanotify::mask;
@@ -51,13 +51,13 @@ pub struct Known {
 impl Known {
     /// This very act was looked at before its last event was read: the file equals the one
     /// last known, to the time stamp. A close that follows may find other time stamps than
-    /// a look between the writing and the close.
+    /// a look between the writing and the close, or one name less.
     pub fn has_told(&self, acted: &Acted, after: Option<&FileView>) -> bool {
         let (Some(last), Some(now)) = (self.past.last.file(), after) else {
             return false;
         };
         let closes = acted.mask & !(mask::CLOSE_WRITE | mask::ATTRIB) == 0;
-        let same = last == now || (closes && differs_in_time_alone(last, now));
+        let same = last == now || (closes && is_the_same(last, now));
         let pids = (self.told, acted.pid());
         acted.mask != 0
             && acted.mask & !WRITING == 0
