@@ -62,6 +62,9 @@ fn umount(path: &Path) -> Result<()> {
     Err(Error::other("the mount stays busy"))
 }
 
+/// Mounts in a tree of them.
+const TREE: u64 = 1000;
+
 /// `COUNT:SECONDS`: so many mounts, or as many as the kernel allows one namespace
 /// (sysctl fs.mount-max), and then the last one comes and goes.
 fn bomb(nonce: &str, extra: &str) -> Result<()> {
@@ -75,18 +78,26 @@ fn bomb(nonce: &str, extra: &str) -> Result<()> {
     let base = PathBuf::from(format!("/tmp/{nonce}.bomb"));
     fs::create_dir(&base)?;
     tmpfs(&base)?;
-    let full = |error: &Error| error.raw_os_error() == Some(Errno::ENOSPC as i32);
-    let mut last = base.clone();
-    for number in 0..count {
+    let (first, last) = (base.join("first"), base.join("last"));
+    fs::create_dir(&last)?;
+    bind(&Ok(last.clone()), &last)?;
+    fs::create_dir(&first)?;
+    bind(&Ok(first.clone()), &first)?;
+    for number in 0..count.min(TREE) {
+        let next = first.join(number.to_string());
+        fs::create_dir(&next)?;
+        bind(&Ok(next.clone()), &next)?;
+    }
+    // Whole trees: each single mount would cost time by the number of all before it.
+    let tree = MsFlags::MS_BIND | MsFlags::MS_REC;
+    for number in 1..count / TREE {
         let next = base.join(number.to_string());
         fs::create_dir(&next)?;
-        match bind(&Ok(next.clone()), &next) {
-            Err(error) if full(&error) => break,
-            done => done?,
+        match mount(Some(&first), &next, NONE, tree, NONE) {
+            Err(Errno::ENOSPC) => break,
+            done => mounted(done)?,
         }
-        last = next;
     }
-    println!("{}", last.display());
     let end = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < end {
         umount(&last)?;
