@@ -255,7 +255,7 @@ fn a_hundred_thousand_mounts_in_one_container_cost_another_no_time() {
     else {
         return;
     };
-    let mut watcher = Watcher::start("sweep = \"1s\"\n");
+    let mut watcher = Watcher::start("");
     watcher.mine(&quiet.id);
     writes(&watcher, &quiet, (2, SECOND)).unwrap();
     sleep(SECOND * 6);

@@ -11,6 +11,7 @@ use crossbeam_channel::{Sender, bounded};
 use crate::survey::runtime::Readers;
 use crate::survey::sight::Survey;
 use crate::sys::epoll::Wake;
+use crate::sys::sched;
 use crate::watch::deliver::{Deliverer, Delivery, Outlet};
 use crate::watch::enricher::{self, Enrich};
 use crate::watch::examiner::Examiner;
@@ -67,7 +68,11 @@ impl Seat {
         let (desk, own) = (self.desk.clone(), Arc::clone(&progress));
         let thread = thread::Builder::new()
             .name("examine".to_owned())
-            .spawn(move || examiner.work(&desk, &own, subjects))?;
+            .spawn(move || {
+                // An alert waits for no survey. What one container may ask for is bounded.
+                let _ = sched::favoured();
+                examiner.work(&desk, &own, subjects);
+            })?;
         Ok(Hired { thread, progress })
     }
 }

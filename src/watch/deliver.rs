@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::model::{Change, Gap, Record, Told};
 use crate::sys::epoll::Wake;
 use crate::sys::limits;
+use crate::sys::sched;
 use crate::watch::run::Options;
 use crate::watch::state::identity::Key;
 use crate::watch::state::store::Store;
@@ -120,7 +121,10 @@ impl Deliverer {
         let trouble = states.trouble;
         let thread = thread::Builder::new()
             .name("deliver".to_owned())
-            .spawn(move || work.run(trouble, &deliveries, &tell, &bell))?;
+            .spawn(move || {
+                let _ = sched::favoured();
+                work.run(trouble, &deliveries, &tell, &bell);
+            })?;
         Ok(Self {
             queue,
             words,
