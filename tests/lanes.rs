@@ -222,7 +222,7 @@ fn a_thousand_containers_are_watched_and_leave_nothing_behind() {
     let back = wait_until(PATIENCE, || descriptors(watcher.pid()) <= fds);
     let end = || holds(&watcher);
     assert!(back, "{fds} before, {:?} after", end());
-    let small = || memory(watcher.pid(), "RssAnon") <= kib + MIB;
+    let small = || memory(watcher.pid(), "VmRSS") <= kib + MIB;
     let shrunk = wait_until(PATIENCE, small);
     let (fds_after, kib_after) = end();
     eprintln!(
@@ -245,11 +245,9 @@ fn crowd(image: &Image, count: usize, ours: &dyn Fn() -> usize) -> Result<(), St
     Ok(())
 }
 
-/// Descriptors, and KiB of memory of its own: pages of the program's file are the page
-/// cache's.
 fn holds(watcher: &Watcher) -> (usize, u64) {
     let pid = watcher.pid();
-    (descriptors(pid), memory(pid, "RssAnon"))
+    (descriptors(pid), memory(pid, "VmRSS"))
 }
 
 /// Containers of this test in the status file.

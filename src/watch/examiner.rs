@@ -259,6 +259,7 @@ impl Examiner {
         let told = known.has_told(&acted, after.as_ref());
         if acted.mask != 0 {
             known.told = acted.pid();
+            known.looked = Some(Instant::now());
         }
         if told {
             return;

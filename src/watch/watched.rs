@@ -59,7 +59,8 @@ pub struct Watched {
     pub waiting: Waiting,
     /// When something else in `etc` was seen to change.
     pub aside: Option<Instant>,
-    /// Who touched the writable layer before what that was for could be seen.
+    /// Who touched the writable layer, or the attributes of a file that then lost its name,
+    /// before what that was for could be seen.
     copied: Option<Box<Earlier>>,
 }
 

@@ -212,7 +212,7 @@ impl Play<'_> {
             return Err(format!("the action is not {}", told.action));
         }
         let risk = field(value, "event.risk_score").and_then(serde_json::Value::as_f64);
-        let raised = self.raised(told, act, value);
+        let raised = self.raised(told, act, text(value, "ldwatch.writer.source"));
         if !risk.is_some_and(|risk| raised.contains(&risk)) {
             return Err(format!("the risk is {risk:?}, not one of {raised:?}"));
         }
@@ -224,19 +224,16 @@ impl Play<'_> {
     }
 
     /// The risk scores that are true: higher when the writer is seen to be outside. One
-    /// that has gone, or ends while it is looked at, may have to stay unknown.
-    fn raised(&self, told: &Told, act: Option<&Act>, value: &serde_json::Value) -> Vec<f64> {
-        let said = |name| text(value, name);
-        let is_seen =
-            said("ldwatch.writer.source") == "live" && said("ldwatch.writer.origin") != "unknown";
+    /// that has gone may have to stay unknown.
+    fn raised(&self, told: &Told, act: Option<&Act>, writer: &str) -> Vec<f64> {
         let across = matches!(
             act,
             Some(Act::Merged(_) | Act::Upper(_) | Act::Source(_) | Act::Neighbour(_))
         );
-        match (across && told.kind == "alert", is_seen) {
+        match (across && told.kind == "alert", writer) {
             (false, _) => vec![told.risk],
-            (true, true) => vec![told.risk + CROSS_BOUNDARY],
-            (true, false) => vec![told.risk, told.risk + CROSS_BOUNDARY],
+            (true, "live") => vec![told.risk + CROSS_BOUNDARY],
+            (true, _) => vec![told.risk, told.risk + CROSS_BOUNDARY],
         }
     }
 

@@ -23,6 +23,9 @@ const PARTED: usize = 256;
 /// By then it is there.
 const STORED: Duration = Duration::from_secs(10);
 
+/// How long after a look the close of what it saw may come.
+const ITS_CLOSE: Duration = Duration::from_secs(1);
+
 /// Names kept for one container.
 const ACCOUNTS: usize = 16;
 
@@ -38,6 +41,8 @@ pub struct Known {
     pub past: Past,
     /// Pid of the last act told.
     pub told: Option<i32>,
+    /// When the last act was looked at.
+    pub looked: Option<Instant>,
     /// The container as last sighted, while the loop holds it.
     pub subject: Weak<Subject>,
     /// Names of ids that were asked for, by the host's numbers.
@@ -57,7 +62,8 @@ impl Known {
             return false;
         };
         let closes = acted.mask & !(mask::CLOSE_WRITE | mask::ATTRIB) == 0;
-        let same = last == now || (closes && is_the_same(last, now));
+        let recent = self.looked.is_some_and(|at| at.elapsed() < ITS_CLOSE);
+        let same = last == now || (closes && recent && is_the_same(last, now));
         let pids = (self.told, acted.pid());
         acted.mask != 0
             && acted.mask & !WRITING == 0

@@ -154,6 +154,18 @@ fn the_close_of_what_was_told_is_none_though_its_time_stamps_are_others() {
 }
 
 #[test]
+fn a_touch_of_what_no_act_made_is_told_whoever_did_it() {
+    let bench = bench();
+    bench.write("/x.so\n");
+    bench.send(Acted::look(SystemTime::now(), Detection::Sweep));
+    std::thread::sleep(HOLD * 2);
+    bench.write("/x.so\n");
+    bench.act(WRITER, mask::ATTRIB | mask::CLOSE_WRITE);
+    let told: Vec<Action> = bench.told().iter().map(|(action, _)| *action).collect();
+    assert_eq!(told, [Action::Creation, Action::Touched]);
+}
+
+#[test]
 fn a_look_that_comes_before_the_event_leaves_the_telling_to_it() {
     let bench = bench();
     bench.write("/x.so\n");
