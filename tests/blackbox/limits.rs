@@ -61,11 +61,20 @@ fn told_everywhere(watcher: &Watcher, containers: &[Overlay], verb: &str) {
     for container in containers {
         let own = nonce();
         assert_eq!(container.attack(&[verb, PRELOAD, &own]), Outcome::Done);
-        let seen = watcher
-            .claim("a change beyond the limit", |seen| {
-                carries(&seen.value, &own)
-            })
-            .unwrap();
+        let seen = watcher.claim("a change beyond the limit", |seen| {
+            carries(&seen.value, &own)
+        });
+        let seen = seen.unwrap_or_else(|error| {
+            let all = watcher.take().into_iter().map(|seen| seen.raw);
+            let all: Vec<String> = all.collect();
+            panic!(
+                "{} in {}: {error}\nall: {}\nstatus: {:?}",
+                verb,
+                container.id,
+                all.join("\n"),
+                watcher.status()
+            )
+        });
         assert_eq!(text(&seen.value, "container.id"), container.id);
         let by = text(&seen.value, "ldwatch.detection");
         eprintln!("{verb} beyond the limit: by {by}");
