@@ -130,7 +130,8 @@ impl Crew {
             enrich,
         };
         let examiner = seat.hire(Vec::new())?;
-        let all = [&surveyor.progress, &examiner.progress, &deliverer.progress];
+        let all = [&surveyor.progress, &examiner.progress];
+        let all = all.into_iter().chain(&deliverer.progress);
         Ok(Self {
             vigil: Vigil::over(all.map(Arc::clone)),
             surveyor,

@@ -1,6 +1,6 @@
-//! The delivery thread: records to the outlet, which knows the sinks, and states to
-//! the disk, each after the records that it follows from. The loop and the examiner
-//! never write anything themselves.
+//! The delivery thread: records to the outlet, which knows the sinks, and states to the
+//! keeper, each after the records that it follows from. The loop and the examiner never
+//! write anything themselves.
 
 use std::io;
 use std::sync::Arc;
@@ -15,15 +15,14 @@ use crate::sys::limits;
 use crate::sys::sched;
 use crate::watch::run::Options;
 use crate::watch::state::identity::Key;
+use crate::watch::state::keeper::Keeper;
 use crate::watch::state::store::Store;
-use crate::watch::state::{Book, Opened, Remember};
+use crate::watch::state::{Opened, Remember};
 use crate::watch::status::Status;
 use crate::watch::vigil::Progress;
 
 /// Records that may wait for the sinks.
 const ROOM: usize = 4096;
-/// How long a state may wait for a moment in which no record does.
-const OVERDUE: Duration = Duration::from_millis(100);
 /// After containers went: what the other threads still free of theirs is free by then.
 const CALM: Duration = Duration::from_secs(1);
 
@@ -37,7 +36,7 @@ pub enum Delivery {
         /// In the order in which they are told; none: there is only something to store.
         records: Vec<Record>,
         /// What is known of the file now; `None`: no state of this container is kept.
-        remember: Option<Box<Remember>>,
+        remember: Option<Arc<Remember>>,
     },
     /// The container with this state is not watched any more.
     Forget(Key),
@@ -96,8 +95,8 @@ pub struct Deliverer {
     /// What the thread tells.
     pub words: Receiver<Word>,
     store: Option<Arc<Store>>,
-    /// What its thread is at.
-    pub progress: Arc<Progress>,
+    /// What its thread and the keeper of states are at.
+    pub progress: [Arc<Progress>; 2],
     thread: JoinHandle<()>,
 }
 
@@ -110,13 +109,21 @@ impl Deliverer {
         let (queue, deliveries) = bounded(ROOM);
         let (tell, words) = bounded(16);
         let store = states.store.clone();
-        let progress = Progress::of("deliver");
+        let (progress, keeping) = (Progress::of("deliver"), Progress::of("keep"));
+        let records = queue.clone();
+        let trouble = move |gap| {
+            let _ = records.try_send(Delivery::Record(Record::Gap(Box::new(gap))));
+        };
+        let keeper = states
+            .store
+            .map(|store| Keeper::start(store, Arc::clone(&keeping), trouble))
+            .transpose()?;
         let work = Work {
             outlet,
             containers: 0,
             progress: Arc::clone(&progress),
             give_back: None,
-            book: states.store.map(|store| Book::new(store, Instant::now())),
+            keeper,
         };
         let trouble = states.trouble;
         let thread = thread::Builder::new()
@@ -129,7 +136,7 @@ impl Deliverer {
             queue,
             words,
             store,
-            progress,
+            progress: [progress, keeping],
             thread,
         })
     }
@@ -156,7 +163,8 @@ struct Work {
     containers: usize,
     /// When freed memory goes back to the kernel.
     give_back: Option<Instant>,
-    book: Option<Book>,
+    /// Where states are kept; `None`: nowhere.
+    keeper: Option<Keeper>,
     progress: Arc<Progress>,
 }
 
@@ -179,7 +187,7 @@ impl Work {
                 }
             }
             self.progress.rests();
-            let next = match self.due() {
+            let next = match self.give_back {
                 Some(due) => deliveries.recv_deadline(due),
                 None => deliveries
                     .recv()
@@ -192,17 +200,11 @@ impl Work {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            word = word.or_else(|| self.tend(deliveries.is_empty()));
+            self.tidy();
         }
-        if let Some(book) = &mut self.book {
-            book.finish();
+        if let Some(keeper) = self.keeper {
+            keeper.finish();
         }
-    }
-
-    /// When something is to be done though nothing is delivered.
-    fn due(&self) -> Option<Instant> {
-        let book = self.book.as_ref().map(Book::due);
-        book.into_iter().chain(self.give_back).min()
     }
 
     fn deliver(&mut self, delivery: Delivery) -> Option<Word> {
@@ -210,9 +212,8 @@ impl Work {
             Delivery::Record(record) => return self.record(&record),
             Delivery::Act { records, remember } => return self.act(&records, remember),
             Delivery::Forget(key) => {
-                if let Some(book) = &mut self.book {
-                    book.forget(&key, Instant::now());
-                }
+                let trouble = self.keeper.as_mut()?.forget(key);
+                return trouble.and_then(|gap| self.gap(gap));
             }
             Delivery::Heartbeat(mut status) => {
                 status.counters.tell(self.outlet.told());
@@ -245,43 +246,36 @@ impl Work {
 
     /// Noted, told, stored, in this order: whenever this ends halfway, the next run
     /// tells it again, and knows that it may be for the second time.
-    fn act(&mut self, records: &[Record], remember: Option<Box<Remember>>) -> Option<Word> {
-        let mut kept = self.book.as_mut().zip(remember);
-        if let Some((book, remember)) = &mut kept
+    fn act(&mut self, records: &[Record], remember: Option<Arc<Remember>>) -> Option<Word> {
+        let mut kept = self.keeper.as_mut().zip(remember);
+        let mut trouble = None;
+        if let Some((keeper, remember)) = &mut kept
             && !records.is_empty()
         {
-            book.telling(remember, changes(records), Instant::now());
+            trouble = keeper.telling(remember, changes(records));
         }
         for record in records {
             if let Err(why) = self.outlet.record(record) {
                 return Some(Word::ReaderGone(why));
             }
         }
-        if let Some((book, remember)) = kept {
-            if records.is_empty() {
-                book.later(remember, Instant::now());
+        if let Some((keeper, remember)) = kept {
+            let later = if records.is_empty() {
+                keeper.later(remember)
             } else {
-                book.told(remember, Instant::now());
-            }
+                keeper.told(remember)
+            };
+            trouble = trouble.or(later);
         }
-        None
+        self.gap(trouble?)
     }
 
-    /// Stores what is due when no record waits, or when it is overdue; tells what
-    /// went wrong with it. Until then the note on disk speaks for the state.
-    fn tend(&mut self, idle: bool) -> Option<Word> {
-        let now = Instant::now();
-        if self.give_back.is_some_and(|due| due <= now) {
+    /// Gives memory back, once what went is freed.
+    fn tidy(&mut self) {
+        if self.give_back.is_some_and(|due| due <= Instant::now()) {
             self.give_back = None;
             limits::give_back();
         }
-        let book = self.book.as_mut()?;
-        let grace = if idle { Duration::ZERO } else { OVERDUE };
-        if book.due() + grace <= now {
-            book.tick(now);
-        }
-        let trouble = book.trouble()?;
-        self.gap(trouble)
     }
 }
 

@@ -93,10 +93,10 @@ impl Known {
     }
 
     /// What is to be stored now.
-    pub fn remember(&mut self, subject: &Subject) -> Option<Box<Remember>> {
+    pub fn remember(&mut self, subject: &Subject) -> Option<Arc<Remember>> {
         let (key, identity) = self.place.as_mut()?;
         identity.take_name(subject);
-        Some(Box::new(Remember {
+        Some(Arc::new(Remember {
             key: key.clone(),
             identity: identity.clone(),
             last: self.past.last.clone(),

@@ -89,7 +89,7 @@ impl Examiner {
         &self,
         subject: &Subject,
         records: Vec<Record>,
-        remember: Option<Box<Remember>>,
+        remember: Option<Arc<Remember>>,
     ) {
         let alert = |record: &Record| match record {
             Record::Finding(finding) => Alert::of(finding, subject),

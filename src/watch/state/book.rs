@@ -53,7 +53,7 @@ impl Pace {
 pub struct Book {
     store: Arc<Store>,
     paces: HashMap<Key, Pace>,
-    pending: HashMap<Key, (Instant, Box<Remember>)>,
+    pending: HashMap<Key, (Instant, Arc<Remember>)>,
     prune: Prune,
     /// The last write failed; told once until one works again.
     ill: bool,
@@ -104,7 +104,7 @@ impl Book {
     }
 
     /// After they went out: the state is to be stored, at once or when it may be.
-    pub fn told(&mut self, remember: Box<Remember>, now: Instant) {
+    pub fn told(&mut self, remember: Arc<Remember>, now: Instant) {
         let pace = self.pace(&remember.key, now);
         let due = if pace.allows(now) {
             now
@@ -115,7 +115,7 @@ impl Book {
     }
 
     /// Stores a state that nothing was told about, a moment later.
-    pub fn later(&mut self, remember: Box<Remember>, now: Instant) {
+    pub fn later(&mut self, remember: Arc<Remember>, now: Instant) {
         self.pace(&remember.key, now);
         self.pending
             .insert(remember.key.clone(), (now + LATER, remember));
@@ -180,7 +180,7 @@ impl Book {
         })
     }
 
-    fn write(&mut self, remember: Box<Remember>, now: Instant) {
+    fn write(&mut self, remember: Arc<Remember>, now: Instant) {
         let written = self.save(&remember);
         let failed = written.is_err();
         // Until a state is stored no note is added either: the file would only grow.

@@ -4,12 +4,13 @@
 //!
 //! An alert goes out before its state is stored: a crash may repeat an alert, never
 //! lose one. Before it goes out, a note of it is put behind the stored state, so
-//! that the repeat is marked as one. The examiner reads states, the delivery
-//! thread writes them; what fails here is told and costs no alert.
+//! that the repeat is marked as one. The examiner reads states, the keeper writes them;
+//! what fails here, or takes too long, is told and costs no alert.
 
 mod book;
 pub mod form;
 pub mod identity;
+pub mod keeper;
 mod prune;
 pub mod store;
 pub mod view;
@@ -23,8 +24,6 @@ use crate::judge::restart::Last;
 use crate::model::{Container, Gap};
 use crate::watch::state::identity::{Identity, Key};
 use crate::watch::state::store::Store;
-
-pub use book::Book;
 
 /// What is to be stored of one container.
 #[derive(Debug, Clone)]

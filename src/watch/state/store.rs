@@ -258,7 +258,8 @@ impl Store {
         self.failures.load(Ordering::Relaxed)
     }
 
-    fn failed(&self) {
+    /// Counts an operation that failed.
+    pub(super) fn failed(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -32,8 +32,8 @@ fn key() -> Key {
 }
 
 /// A state that tells `number` in its identity.
-fn remember(number: u64) -> Box<Remember> {
-    Box::new(Remember {
+fn remember(number: u64) -> Arc<Remember> {
+    Arc::new(Remember {
         key: key(),
         identity: Identity {
             layer: Some(PathBuf::from("/l")),
