@@ -67,8 +67,8 @@ impl Drop for Flood {
     }
 }
 
-/// Writes at intervals in a quiet container: how long each took from before the write
-/// (as the writer says) until its alert was read. A write that is not told within ten seconds is an error.
+/// Writes at intervals in a quiet container: how long each took from its close (as the
+/// writer says) until its alert was read. A write that is not told within ten seconds is an error.
 fn writes(
     watcher: &Watcher,
     container: &Overlay,

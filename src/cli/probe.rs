@@ -13,8 +13,9 @@ use crate::model::{Coverage, Rung};
 use crate::selftest::overlay::Sandbox;
 use crate::sys::epoll::Waiter;
 use crate::sys::fanotify::{Group, Reports};
+use crate::sys::pidfd;
+use crate::sys::sched::{self, Priority};
 use crate::sys::walk::open_dir;
-use crate::sys::{pidfd, sched};
 use crate::watch::ladder::Tried;
 use crate::watch::marks::Marks;
 use crate::who::trail::probe;
@@ -182,7 +183,7 @@ fn processes(group: &io::Result<Group>) -> Vec<Answer> {
     answers.push(cgroup(own.ok()));
     answers.push(tried(
         "SCHED_FIFO",
-        sched::fifo().as_ref().map(|()| "allowed"),
+        sched::fifo(Priority::Loop).as_ref().map(|()| "allowed"),
     ));
     let _ = sched::ordinary();
     answers

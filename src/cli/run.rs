@@ -8,6 +8,7 @@ use crate::cli::outlet::{Configured, load, options};
 use crate::error::Error;
 use crate::sys::limits::without_thread_caches;
 use crate::sys::notify::{Notify, watchdog};
+use crate::sys::sched::favour_session;
 use crate::watch::run::{Ended, Watch};
 use crate::watch::service::Service;
 
@@ -18,6 +19,8 @@ use crate::watch::service::Service;
 pub fn run(typed: args::Options) -> Result<(), Error> {
     let config = load(&typed)?;
     without_thread_caches();
+    // Where it is refused, alerts are later on a busy machine.
+    let _ = favour_session();
     let outlet = Configured::open(&config, typed)?;
     let mut watch = Watch::new(options(&config), Box::new(outlet)).map_err(refused)?;
     watch.service = service();

@@ -4,20 +4,35 @@
 
 #![allow(unsafe_code)]
 
+use std::fs;
 use std::io;
 
-/// Nice value of a thread that must not wait behind a busy machine.
+use nix::unistd::{getpid, getsid};
+
+/// Nice value of a thread that must not wait behind a busy machine, and of one that an
+/// alert goes through, which must not wait behind the former either.
 const FAVOURED: i32 = -10;
-/// Priority asked for: above ordinary work, below kernel threads (50).
-const PRIORITY: i32 = 10;
+const FOREMOST: i32 = -20;
+/// Priorities: above ordinary work, below kernel threads (50). The loop, whose writers are
+/// gone at once, comes before the threads that its alerts go through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// The loop's.
+    Loop = 10,
+    /// An alert's.
+    Alert = 9,
+}
 
 /// Puts the calling thread under `SCHED_FIFO`; children and new threads do not
 /// inherit it.
 ///
 /// # Errors
 /// `EPERM` without `CAP_SYS_NICE` or room in `RLIMIT_RTPRIO`.
-pub fn fifo() -> io::Result<()> {
-    set(libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, PRIORITY)
+pub fn fifo(priority: Priority) -> io::Result<()> {
+    set(
+        libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK,
+        priority as i32,
+    )
 }
 
 /// Puts the calling thread back under the ordinary scheduler.
@@ -33,8 +48,33 @@ pub fn ordinary() -> io::Result<()> {
 /// # Errors
 /// `EACCES` without `CAP_SYS_NICE` or room in `RLIMIT_NICE`.
 pub fn favoured() -> io::Result<()> {
+    nice(FAVOURED)
+}
+
+/// Favours the calling thread before all of them.
+///
+/// # Errors
+/// As `favoured`.
+pub fn foremost() -> io::Result<()> {
+    nice(FOREMOST)
+}
+
+/// Favours the whole session before others, when it is this process's own: where the
+/// kernel groups ordinary threads by session (sched(7), "The autogroup feature"), a nice
+/// value counts within it alone.
+///
+/// # Errors
+/// `NotFound` where the kernel does not; `EPERM` without `CAP_SYS_NICE`.
+pub fn favour_session() -> io::Result<()> {
+    if getsid(None)? == getpid() {
+        fs::write("/proc/self/autogroup", FAVOURED.to_string())?;
+    }
+    Ok(())
+}
+
+fn nice(value: i32) -> io::Result<()> {
     // SAFETY: a call with plain integers; pid 0 is the calling thread.
-    let done = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, FAVOURED) };
+    let done = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, value) };
     if done == 0 {
         Ok(())
     } else {

@@ -11,11 +11,11 @@ use crossbeam_channel::{Sender, bounded};
 use crate::survey::runtime::Readers;
 use crate::survey::sight::Survey;
 use crate::sys::epoll::Wake;
-use crate::sys::sched;
 use crate::watch::deliver::{Deliverer, Delivery, Outlet};
 use crate::watch::enricher::{self, Enrich};
 use crate::watch::examiner::Examiner;
 use crate::watch::jobs::Subject;
+use crate::watch::pace::Pace;
 use crate::watch::queue::{Desk, Jobs};
 use crate::watch::run::Options;
 use crate::watch::state::Opened;
@@ -38,6 +38,7 @@ pub struct Seat {
     survey: Asker,
     desk: Desk,
     enrich: Enrich,
+    realtime: bool,
 }
 
 /// An examiner at work.
@@ -66,12 +67,13 @@ impl Seat {
         .enriched(self.enrich.clone());
         let progress = Progress::of("examine");
         let (desk, own) = (self.desk.clone(), Arc::clone(&progress));
+        let realtime = self.realtime;
         let thread = thread::Builder::new()
             .name("examine".to_owned())
             .spawn(move || {
                 // An alert waits for no survey. What one container may ask for is bounded.
-                let _ = sched::favoured();
-                examiner.work(&desk, &own, subjects);
+                let pace = Pace::of_alerts(realtime);
+                examiner.work((&desk, pace), &own, subjects);
             })?;
         Ok(Hired { thread, progress })
     }
@@ -110,8 +112,7 @@ impl Crew {
         bell: &Arc<Wake>,
     ) -> io::Result<Self> {
         let states = Opened::at(options.state_dir.as_deref());
-        let store = states.store.clone();
-        let deliverer = Deliverer::start(outlet, Arc::clone(bell), states)?;
+        let deliverer = Deliverer::start(outlet, Arc::clone(bell), states, options.realtime)?;
         let readers = Readers::new("/".as_ref()).with_state_roots(&options.state_roots);
         let survey = Survey::new(readers, boot.mount_ns.unwrap_or(0));
         let surveyor = Surveyor::start(survey, Arc::clone(bell))?;
@@ -124,10 +125,11 @@ impl Crew {
             dropped: Arc::clone(&dropped),
             quote: options.quote,
             host_ns: boot.mount_ns,
-            store,
+            store: deliverer.store.clone(),
             survey: surveyor.asker(),
             desk,
             enrich,
+            realtime: options.realtime,
         };
         let examiner = seat.hire(Vec::new())?;
         let all = [&surveyor.progress, &examiner.progress];

@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::model::{Change, Gap, Record, Told};
 use crate::sys::epoll::Wake;
 use crate::sys::limits;
-use crate::sys::sched;
+use crate::watch::pace::Pace;
 use crate::watch::run::Options;
 use crate::watch::state::identity::Key;
 use crate::watch::state::keeper::Keeper;
@@ -94,9 +94,10 @@ pub struct Deliverer {
     pub queue: Sender<Delivery>,
     /// What the thread tells.
     pub words: Receiver<Word>,
-    store: Option<Arc<Store>>,
+    /// Where states are kept; `None`: nowhere.
+    pub store: Option<Arc<Store>>,
     /// What its thread and the keeper of states are at.
-    pub progress: [Arc<Progress>; 2],
+    pub progress: Vec<Arc<Progress>>,
     thread: JoinHandle<()>,
 }
 
@@ -105,38 +106,40 @@ impl Deliverer {
     ///
     /// # Errors
     /// When no thread can be made.
-    pub fn start(outlet: Box<dyn Outlet>, bell: Arc<Wake>, states: Opened) -> io::Result<Self> {
+    pub fn start(
+        outlet: Box<dyn Outlet>,
+        bell: Arc<Wake>,
+        states: Opened,
+        realtime: bool,
+    ) -> io::Result<Self> {
         let (queue, deliveries) = bounded(ROOM);
         let (tell, words) = bounded(16);
-        let store = states.store.clone();
-        let (progress, keeping) = (Progress::of("deliver"), Progress::of("keep"));
-        let records = queue.clone();
-        let trouble = move |gap| {
-            let _ = records.try_send(Delivery::Record(Record::Gap(Box::new(gap))));
-        };
-        let keeper = states
-            .store
-            .map(|store| Keeper::start(store, Arc::clone(&keeping), trouble))
+        let (store, trouble) = (states.store, states.trouble);
+        let keeper = store
+            .as_ref()
+            .map(|store| Keeper::start(Arc::clone(store), queue.clone(), realtime))
             .transpose()?;
+        let progress = Progress::of("deliver");
+        let keeping = keeper.iter().map(|keeper| Arc::clone(&keeper.progress));
+        let all = keeping.chain([Arc::clone(&progress)]).collect();
         let work = Work {
             outlet,
             containers: 0,
-            progress: Arc::clone(&progress),
+            progress,
             give_back: None,
             keeper,
         };
-        let trouble = states.trouble;
         let thread = thread::Builder::new()
             .name("deliver".to_owned())
             .spawn(move || {
-                let _ = sched::favoured();
-                work.run(trouble, &deliveries, &tell, &bell);
+                let pace = Pace::of_alerts(realtime);
+                work.run(trouble, (&deliveries, pace), &tell, &bell);
             })?;
         Ok(Self {
             queue,
             words,
             store,
-            progress: [progress, keeping],
+            progress: all,
             thread,
         })
     }
@@ -172,7 +175,7 @@ impl Work {
     fn run(
         mut self,
         trouble: Option<Gap>,
-        deliveries: &Receiver<Delivery>,
+        (deliveries, mut pace): (&Receiver<Delivery>, Pace),
         tell: &Sender<Word>,
         bell: &Wake,
     ) {
@@ -187,12 +190,13 @@ impl Work {
                 }
             }
             self.progress.rests();
-            let next = match self.give_back {
+            let due = self.give_back;
+            let next = pace.rest(|| match due {
                 Some(due) => deliveries.recv_deadline(due),
                 None => deliveries
                     .recv()
                     .map_err(|_| RecvTimeoutError::Disconnected),
-            };
+            });
             self.progress.works(None);
             word = match next {
                 Ok(Delivery::End) => break,

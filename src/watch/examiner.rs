@@ -35,6 +35,7 @@ use crate::watch::examiner::hold::{Held, removes};
 use crate::watch::examiner::known::{Known, Memory};
 use crate::watch::jobs::{Acted, Job, Subject};
 use crate::watch::outpost::Outposts;
+use crate::watch::pace::Pace;
 use crate::watch::queue::Desk;
 use crate::watch::state::store::Store;
 use crate::watch::surveyor::{Ask, Asker};
@@ -106,7 +107,12 @@ impl Examiner {
 
     /// Works until the loop hangs up; what is held is told before the end.
     /// It begins with a first look at `subjects`, and ends when another one took over.
-    pub fn work(mut self, jobs: &Desk, progress: &Progress, subjects: Vec<Arc<Subject>>) {
+    pub fn work(
+        mut self,
+        (jobs, mut pace): (&Desk, Pace),
+        progress: &Progress,
+        subjects: Vec<Arc<Subject>>,
+    ) {
         for subject in subjects {
             progress.works(Some(subject.id));
             self.first(subject, SystemTime::now());
@@ -119,7 +125,7 @@ impl Examiner {
                 true => held.chain(later).chain(self.memory.due()).min(),
                 false => Some(Instant::now()),
             };
-            let next = jobs.next(due);
+            let next = pace.rest(|| jobs.next(due));
             progress.works(next.as_ref().ok().map(Job::about));
             match next {
                 Ok(job) => self.job(job),

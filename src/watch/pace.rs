@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::sys::sched;
+use crate::sys::sched::{self, Priority};
 
 /// Over which time it is judged.
 const WINDOW: Duration = Duration::from_millis(500);
@@ -15,10 +15,10 @@ const FLOOD: u128 = 80;
 /// How long ordinary scheduling stays in force.
 const PENALTY: Duration = Duration::from_secs(5);
 
-/// The scheduling of the loop's thread.
+/// The scheduling of the loop's thread, or of one that its alerts go through.
 #[derive(Debug)]
 pub struct Pace {
-    wanted: bool,
+    wanted: Option<Priority>,
     realtime: bool,
     window: Instant,
     idle: Duration,
@@ -27,9 +27,9 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Ordinary so far; `wanted`: real time where the kernel allows.
+    /// Ordinary so far; `wanted`: under real time, where the kernel allows.
     #[must_use]
-    pub fn new(wanted: bool, now: Instant) -> Self {
+    pub fn new(wanted: Option<Priority>, now: Instant) -> Self {
         Self {
             wanted,
             realtime: false,
@@ -40,9 +40,30 @@ impl Pace {
         }
     }
 
+    /// That of the calling thread, which an alert goes through: real time when `wanted`,
+    /// else before all ordinary threads.
+    #[must_use]
+    pub fn of_alerts(wanted: bool) -> Self {
+        // Where it is refused, alerts are later on a busy machine.
+        let _ = sched::foremost();
+        let mut pace = Self::new(wanted.then_some(Priority::Alert), Instant::now());
+        pace.begin();
+        pace
+    }
+
     /// Asks for real time, on the thread that loops.
     pub fn begin(&mut self) {
-        self.realtime = self.wanted && sched::fifo().is_ok();
+        self.realtime = self
+            .wanted
+            .is_some_and(|wanted| sched::fifo(wanted).is_ok());
+    }
+
+    /// Waits, which is the thread's rest.
+    pub fn rest<T>(&mut self, wait: impl FnOnce() -> T) -> T {
+        self.sleeps(Instant::now());
+        let got = wait();
+        self.wakes(Instant::now());
+        got
     }
 
     /// Runs under `SCHED_FIFO` now.

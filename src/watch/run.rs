@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use crate::model::{Detection, RootfsId, Rung};
 use crate::sys::epoll::{Interest, Waiter, Wake};
 use crate::sys::limits;
+use crate::sys::sched::Priority;
 use crate::sys::signals::Arrivals;
 use crate::watch::crew::{Crew, Hired, Seat};
 use crate::watch::deliver::{Deliverer, Delivery, Outlet, Word};
@@ -148,7 +149,7 @@ impl Watch {
         Ok(Self {
             next_sweep: options.sweep.map(|sweep| now + sweep),
             beat_due: options.heartbeat.map(|_| now),
-            pace: Pace::new(options.realtime, now),
+            pace: Pace::new(options.realtime.then_some(Priority::Loop), now),
             options,
             waiter,
             marks,

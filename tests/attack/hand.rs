@@ -1,6 +1,7 @@
 //! A hand that keeps what it took: `attack hand PATH` opens or maps the file and obeys
 //! one word a line on stdin, so that a test can start the watcher in between. Each
-//! line that was obeyed is answered on stdout by `ok` and when it was begun.
+//! line that was obeyed is answered on stdout by `ok` and when it was begun; a `put`, when
+//! its close was.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, Result, Write, stdin, stdout};
@@ -14,6 +15,8 @@ use crate::verbs::line;
 struct Hand {
     file: Option<File>,
     mapping: Option<Mapping>,
+    /// When the close of a `put` was begun.
+    closing: Option<SystemTime>,
 }
 
 /// Obeys until stdin ends.
@@ -22,9 +25,11 @@ pub fn obey(path: &Path) -> Result<()> {
     for words in stdin().lines() {
         let words = words?;
         let (verb, nonce) = words.split_once(' ').unwrap_or((&words, ""));
-        let begun = SystemTime::now().duration_since(UNIX_EPOCH);
+        let begun = SystemTime::now();
         hand.act(verb, path, nonce)?;
-        let begun = begun.map_err(Error::other)?.as_nanos();
+        let begun = hand.closing.take().unwrap_or(begun);
+        let begun = begun.duration_since(UNIX_EPOCH).map_err(Error::other)?;
+        let begun = begun.as_nanos();
         stdout().write_all(format!("ok {begun}\n").as_bytes())?;
         stdout().flush()?;
     }
@@ -49,7 +54,11 @@ impl Hand {
             }
             "close" => self.file = None,
             // The whole file at once: open, write, close.
-            "put" => std::fs::write(path, line(nonce))?,
+            "put" => {
+                let mut file = File::create(path)?;
+                file.write_all(line(nonce).as_bytes())?;
+                self.closing = Some(SystemTime::now());
+            }
             "map" => {
                 let file = OpenOptions::new().read(true).write(true).open(path)?;
                 let length = line(nonce).len();

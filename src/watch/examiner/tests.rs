@@ -14,7 +14,7 @@ use crate::reach::{HostMount, Reach};
 use crate::survey::mounts::RootKey;
 use crate::sys::fanotify::mask;
 use crate::sys::walk::{mount_id, open_dir};
-use crate::watch::queue::{Jobs, Pace};
+use crate::watch::queue::{Jobs, Pace as Queue};
 
 const WRITER: i32 = 4711;
 
@@ -51,11 +51,12 @@ fn bench() -> Bench {
     let (jobs, work) = Jobs::new(100);
     let examiner = Examiner::new(records_in, Arc::default(), 100, None, None, Asker::nobody());
     let thread = std::thread::spawn(move || {
-        examiner.work(&work, &Progress::of("examine"), Vec::new());
+        let pace = Pace::new(None, Instant::now());
+        examiner.work((&work, pace), &Progress::of("examine"), Vec::new());
     });
     let over = Arc::new(());
     let first = Job::First(Arc::clone(&subject), SystemTime::now(), Arc::clone(&over));
-    jobs.offer(first, Pace::Swift).unwrap();
+    jobs.offer(first, Queue::Swift).unwrap();
     wait_for(&over);
     Bench {
         dir,
@@ -89,7 +90,7 @@ impl Bench {
 
     fn send(&self, acted: Acted) {
         let look = Job::Look(Arc::clone(&self.subject), Box::new(acted), Arc::default());
-        self.jobs.offer(look, Pace::Swift).unwrap();
+        self.jobs.offer(look, Queue::Swift).unwrap();
     }
 
     /// Waits until what was sent is worked off: the first look is had once.
@@ -100,7 +101,7 @@ impl Bench {
             SystemTime::now(),
             Arc::clone(&over),
         );
-        self.jobs.offer(first, Pace::Swift).unwrap();
+        self.jobs.offer(first, Queue::Swift).unwrap();
         wait_for(&over);
     }
 
@@ -290,7 +291,7 @@ fn with_a_file() -> Bench {
         Box::new(acted),
         Arc::clone(&over),
     );
-    bench.jobs.offer(look, Pace::Swift).unwrap();
+    bench.jobs.offer(look, Queue::Swift).unwrap();
     while Arc::strong_count(&over) > 1 {
         std::thread::yield_now();
     }

@@ -4,12 +4,13 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
-use crate::model::{Change, Gap};
-use crate::sys::sched;
+use crate::model::{Change, Gap, Record};
+use crate::watch::deliver::Delivery;
+use crate::watch::pace::Pace;
 use crate::watch::state::book::Book;
 use crate::watch::state::identity::Key;
 use crate::watch::state::store::Store;
@@ -46,19 +47,19 @@ pub struct Keeper {
     /// An errand found no room; told once until one does.
     behind: bool,
     store: Arc<Store>,
+    /// What its thread is at.
+    pub progress: Arc<Progress>,
     thread: JoinHandle<()>,
 }
 
 impl Keeper {
-    /// Starts the thread. `trouble` takes what went wrong.
+    /// Starts the thread. What goes wrong is put among the `records`.
     ///
     /// # Errors
     /// When no thread can be made.
-    pub fn start(
-        store: Arc<Store>,
-        progress: Arc<Progress>,
-        trouble: impl Fn(Gap) + Send + 'static,
-    ) -> io::Result<Self> {
+    pub fn start(store: Arc<Store>, records: Sender<Delivery>, realtime: bool) -> io::Result<Self> {
+        let progress = Progress::of("keep");
+        let own = Arc::clone(&progress);
         let (errands, work) = bounded(ROOM);
         let (done, noted) = bounded(ROOM + 1);
         let book = Book::new(Arc::clone(&store), Instant::now());
@@ -66,8 +67,8 @@ impl Keeper {
             .name("keep".to_owned())
             .spawn(move || {
                 // An alert waits for its note.
-                let _ = sched::favoured();
-                keep(book, &work, &done, &progress, &trouble);
+                let pace = Pace::of_alerts(realtime);
+                keep((book, pace), (&work, &done), &own, &records);
             })?;
         Ok(Self {
             errands,
@@ -75,6 +76,7 @@ impl Keeper {
             overdue: 0,
             behind: false,
             store,
+            progress,
             thread,
         })
     }
@@ -138,15 +140,15 @@ impl Keeper {
 
 /// Works until the delivery thread hangs up; what is pending is written before the end.
 fn keep(
-    mut book: Book,
-    errands: &Receiver<Errand>,
-    noted: &Sender<()>,
+    (mut book, mut pace): (Book, Pace),
+    (errands, noted): (&Receiver<Errand>, &Sender<()>),
     progress: &Progress,
-    trouble: &dyn Fn(Gap),
+    records: &Sender<Delivery>,
 ) {
     loop {
         progress.rests();
-        let next = errands.recv_deadline(book.due());
+        let due = book.due();
+        let next = pace.rest(|| errands.recv_deadline(due));
         progress.works(None);
         let now = Instant::now();
         match next {
@@ -165,10 +167,8 @@ fn keep(
             book.tick(now);
         }
         if let Some(gap) = book.trouble() {
-            trouble(Gap {
-                at: SystemTime::now(),
-                ..gap
-            });
+            // The loop counts what fails, too: the status has it.
+            let _ = records.try_send(Delivery::Record(Record::Gap(Box::new(gap))));
         }
     }
     book.finish();
@@ -195,8 +195,8 @@ mod tests {
     fn what_is_told_is_noted_before_and_stored_at_the_end() {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(dir.path()).unwrap());
-        let progress = Progress::of("keep");
-        let mut keeper = Keeper::start(Arc::clone(&store), progress, |_| {}).unwrap();
+        let (records, _wanted) = bounded(1);
+        let mut keeper = Keeper::start(Arc::clone(&store), records, false).unwrap();
         let stored = || match store.load(&remember().key) {
             Loaded::State(stored) => (stored.last.clone(), stored.doubt.is_some()),
             other => panic!("{other:?}"),
@@ -221,6 +221,7 @@ mod tests {
             overdue: 0,
             behind: false,
             store: Arc::new(Store::open(dir.path()).unwrap()),
+            progress: Progress::of("keep"),
             thread: thread::spawn(|| {}),
         };
         let mut tell = || {
