@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::model::{Change, Gap, Record};
+use crate::sys::limits;
 use crate::watch::deliver::Delivery;
 use crate::watch::pace::Pace;
 use crate::watch::state::book::Book;
@@ -18,10 +19,12 @@ use crate::watch::state::{Remember, not_written};
 use crate::watch::vigil::Progress;
 
 /// Errands that may wait.
-const ROOM: usize = 1024;
+const ROOM: usize = 512;
 /// How long an alert waits for its note. Without it the alert is told all the same: should
 /// this be killed now, the next run repeats it without saying that it does.
 const PATIENCE: Duration = Duration::from_millis(10);
+/// After containers went: by then those that go with them have gone, too.
+const CALM: Duration = Duration::from_secs(1);
 
 /// What is to be written, in the order of the telling.
 #[derive(Debug)]
@@ -129,7 +132,12 @@ impl Keeper {
 
     /// What to tell when the disk is so slow that not even the errands find room.
     fn send(&mut self, errand: Errand) -> Option<Gap> {
-        let full = matches!(self.errands.try_send(errand), Err(TrySendError::Full(_)));
+        let patience = if self.behind {
+            Duration::ZERO
+        } else {
+            PATIENCE
+        };
+        let full = self.errands.send_timeout(errand, patience).is_err();
         let was = std::mem::replace(&mut self.behind, full);
         if full {
             self.store.failed();
@@ -145,20 +153,21 @@ fn keep(
     progress: &Progress,
     records: &Sender<Delivery>,
 ) {
+    // When memory of what went is given back to the kernel.
+    let mut calm: Option<Instant> = None;
     loop {
         progress.rests();
-        let due = book.due();
+        let due = calm.map_or(book.due(), |calm| calm.min(book.due()));
         let next = pace.rest(|| errands.recv_deadline(due));
         progress.works(None);
         let now = Instant::now();
         match next {
-            Ok(Errand::Telling(remember, changes)) => {
-                book.telling(&remember, changes, now);
-                let _ = noted.try_send(());
+            Ok(errand) => {
+                if matches!(errand, Errand::Forget(_)) {
+                    calm = Some(now + CALM);
+                }
+                run(&mut book, errand, noted, now);
             }
-            Ok(Errand::Told(remember)) => book.told(remember, now),
-            Ok(Errand::Later(remember)) => book.later(remember, now),
-            Ok(Errand::Forget(key)) => book.forget(&key, now),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -166,13 +175,28 @@ fn keep(
         if errands.is_empty() && book.due() <= now {
             book.tick(now);
         }
+        if calm.take_if(|calm| *calm <= now).is_some() {
+            limits::give_back();
+        }
         if let Some(gap) = book.trouble() {
-            // The loop counts what fails, too: the status has it.
+            // Failures are counted, too: the status has them.
             let _ = records.try_send(Delivery::Record(Record::Gap(Box::new(gap))));
         }
     }
     book.finish();
     progress.rests();
+}
+
+fn run(book: &mut Book, errand: Errand, noted: &Sender<()>, now: Instant) {
+    match errand {
+        Errand::Telling(remember, changes) => {
+            book.telling(&remember, changes, now);
+            let _ = noted.try_send(());
+        }
+        Errand::Told(remember) => book.told(remember, now),
+        Errand::Later(remember) => book.later(remember, now),
+        Errand::Forget(key) => book.forget(&key, now),
+    }
 }
 
 #[cfg(test)]
