@@ -32,7 +32,7 @@ pub fn survey(config: &Config) -> Result<Vec<Subject>, Error> {
             sightings.push(*sighting);
         }
         News::Blind(why) => blind = Some(why),
-        News::Gone(..) | News::Done(_) => {}
+        News::Gone(..) | News::Took(..) | News::Done(_) => {}
     });
     if let Some(why) = blind {
         return Err(failed(io::Error::other(why)));

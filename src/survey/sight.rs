@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use crate::model::{Container, RootfsId};
 use crate::reach::{ProcessKey, Reach, pinned, read_table};
@@ -69,6 +70,8 @@ pub enum News {
     Sighted(Box<Sighting>),
     /// Forget this, and take the marks off what outlives it.
     Gone(RootfsId, Vec<Spot>),
+    /// It was looked at again, which took so long.
+    Took(RootfsId, Duration),
     /// The pass is over; that many root filesystems exist.
     Done(usize),
     /// The host could not be read, in words.
@@ -131,11 +134,13 @@ impl Survey {
         let Some(known) = self.known.iter().find(|known| known.id == id) else {
             return;
         };
+        let begun = Instant::now();
         sighting(known, tell);
         // What made its table move may be a container in the container.
         if let Some(namespace) = known.mount_ns {
             self.table(namespace, tell);
         }
+        tell(News::Took(id, begun.elapsed()));
     }
 
     /// Looks again at the ways to every container's file.

@@ -41,6 +41,7 @@ impl Watch {
             match news {
                 News::Sighted(sighting) => self.sighted(*sighting),
                 News::Gone(id, spots) => self.gone(id, &spots),
+                News::Took(id, took) => self.table_took(id, took),
                 News::Blind(detail) => {
                     self.gap("not-read", detail, "see ldwatch(8), GAPS", None);
                 }

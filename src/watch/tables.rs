@@ -3,7 +3,8 @@
 //!
 //! The table and the pidfd of the namespace's init are waited for together: a table
 //! held open after the init's end would keep all mounts of a dead namespace. A
-//! container that mounts without end is looked at after ever longer pauses.
+//! container that mounts without end is looked at after ever longer pauses, and one whose
+//! table is long after pauses that are long beside the time that a look at it takes.
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -18,6 +19,9 @@ use crate::watch::surveyor::Ask;
 
 /// Shortest and longest pause between two looks at one table.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+/// The part of the survey's time that one container may take while it mounts without end:
+/// one in so many.
+const SHARE: u32 = 10;
 /// A table that was quiet for this long starts with the shortest pause again.
 const QUIET: Duration = Duration::from_secs(2);
 
@@ -27,8 +31,22 @@ pub struct Watching {
     table: Table,
     pause: Duration,
     last: Instant,
+    /// How long the last look took.
+    took: Duration,
     /// Not waited for until then.
     resting: Option<Instant>,
+}
+
+impl Watching {
+    fn new(table: Table) -> Self {
+        Self {
+            table,
+            pause: PAUSE.0,
+            last: Instant::now(),
+            took: Duration::ZERO,
+            resting: None,
+        }
+    }
 }
 
 impl Watch {
@@ -64,13 +82,7 @@ impl Watch {
             );
         }
         if let Some(watched) = self.watched.get_mut(&id) {
-            let last = Instant::now();
-            watched.table = Some(Watching {
-                table,
-                pause: PAUSE.0,
-                last,
-                resting: None,
-            });
+            watched.table = Some(Watching::new(table));
         }
     }
 
@@ -92,9 +104,17 @@ impl Watch {
             (watching.pause * 2).min(PAUSE.1)
         };
         watching.last = now;
-        watching.resting = Some(now + watching.pause);
+        watching.resting = Some(now + watching.pause.max(watching.took * SHARE));
         let _ = self.waiter.remove(&watching.table.mounts);
         self.resting.push(id);
+    }
+
+    /// A look at a container after its table changed was over after so long.
+    pub(super) fn table_took(&mut self, id: RootfsId, took: Duration) {
+        let watched = self.watched.get_mut(&id);
+        if let Some(table) = watched.and_then(|watched| watched.table.as_mut()) {
+            table.took = took;
+        }
     }
 
     /// The init of a container ended.
