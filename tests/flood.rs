@@ -12,13 +12,13 @@ mod support;
 
 use std::process::{Child, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::command::wait_until;
-use support::hand::Hand;
 use support::load::{descriptors, marks, memory, processor, threads};
 use support::overlay::{Image, Overlay};
+use support::quiet::writes;
 use support::record::{carries, field, text};
 use support::scratch::nonce;
 use support::watcher::{Seen, Watcher};
@@ -65,37 +65,6 @@ impl Drop for Flood {
             let _ = child.wait();
         }
     }
-}
-
-/// Writes at intervals in a quiet container: how long each took from its close (as the
-/// writer says) until its alert was read. A write that is not told within ten seconds is an error.
-fn writes(
-    watcher: &Watcher,
-    container: &Overlay,
-    (count, every): (u32, Duration),
-) -> Result<Vec<Duration>, String> {
-    let mut hand: Hand = container.hand(PRELOAD);
-    let begun = Instant::now();
-    let mut took = Vec::new();
-    for number in 0..count {
-        sleep((every * number).saturating_sub(begun.elapsed()));
-        let own = nonce();
-        let begun = hand.say("put", &own)?;
-        let (now, clock) = (Instant::now(), SystemTime::now());
-        let seen = watcher.claim("a write of the quiet container", |seen| {
-            carries(&seen.value, &own) && text(&seen.value, "container.id") == container.id
-        })?;
-        if text(&seen.value, "event.kind") != "alert" {
-            return Err(format!("no alert: {}", seen.raw));
-        }
-        if !text(&seen.value, "process.executable").ends_with("attack") {
-            return Err(format!("the writer is not named: {}", seen.raw));
-        }
-        let told = clock + seen.at.saturating_duration_since(now);
-        let early = now.saturating_duration_since(seen.at);
-        took.push((told - early).duration_since(begun).unwrap_or_default());
-    }
-    Ok(took)
 }
 
 fn counter(watcher: &Watcher, name: &str) -> u64 {

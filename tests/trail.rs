@@ -18,6 +18,7 @@ use support::hand::Hand;
 use support::load::{descriptors, memory};
 use support::overlay::{Image, Overlay, Wish};
 use support::program::{self, Outcome};
+use support::quiet::writes;
 use support::record::{carries, field, is_alert, text};
 use support::scratch::{nonce, tag};
 use support::watcher::Watcher;
@@ -26,6 +27,8 @@ use support::{PRELOAD, gate, tiny};
 const NOTHING: &str = "/bin/nothing";
 const MIB: u64 = 1024;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// More than any test waits for.
+const ENDLESS: usize = 1_000_000_000;
 /// Alerts between two looks at what the watcher holds.
 const PORTION: usize = 500;
 
@@ -153,6 +156,48 @@ fn a_storm_of_programs_costs_names_and_no_change() {
     watcher
         .claim("a write after it", |seen| carries(&seen.value, &own))
         .unwrap();
+    watcher.stop();
+}
+
+/// Programs are executed without end in one container: another is told of in time.
+#[test]
+#[ignore = "needs root: overlay mounts, cgroups and fanotify"]
+fn a_storm_of_programs_makes_no_alert_of_another_late() {
+    let Some(_turn) = gate::enter(&[]) else {
+        return;
+    };
+    let image = Image::new();
+    let Some((loud, quiet)) =
+        container(&image).and_then(|one| Some((one, gate::have(image.start())?)))
+    else {
+        return;
+    };
+    let mut watcher = Watcher::start("");
+    watcher.mine(&quiet.id);
+    let mut storm = [0, 1].map(|_| executing(&loud, ENDLESS));
+    let seconds = if gate::full() { 30 } else { 3 };
+    let took = writes(&watcher, &quiet, (seconds * 10, Duration::from_millis(100)));
+    for child in &mut storm {
+        assert!(matches!(child.try_wait(), Ok(None)), "it ended by itself");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let mut took = took.unwrap();
+    took.sort();
+    // What was counted stands in the status that the next container has written.
+    let _another = image.start();
+    wait_until(PATIENCE, || counter(&watcher, "execs") > 0);
+    let most = took[took.len() - 1];
+    let [execs, lost] = ["execs", "execs-lost"].map(|name| counter(&watcher, name));
+    eprintln!(
+        "{execs} programs in {seconds} s, {lost} times the trail was full; {} writes told, median {:?}, most {most:?}",
+        took.len(),
+        took[took.len() / 2]
+    );
+    assert_eq!(counter(&watcher, "overflows"), 0);
+    let limit = if gate::full() { 10 } else { 2000 };
+    assert!(most <= Duration::from_millis(limit), "{took:?}");
+    watcher.pass_over();
     watcher.stop();
 }
 

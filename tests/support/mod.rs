@@ -18,6 +18,7 @@ pub mod image;
 pub mod load;
 pub mod overlay;
 pub mod program;
+pub mod quiet;
 pub mod record;
 pub mod runtimes;
 pub mod said;
