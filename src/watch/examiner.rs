@@ -207,8 +207,12 @@ impl Examiner {
         if let Some(mut held) = self.held.remove(&subject.id) {
             if acted.mask == 0 {
                 held.until = held.until.min(Instant::now() + self.patience(&subject));
-                held.acted.writer = held.acted.writer.or(acted.writer);
-                if let Some(now) = self.see(&subject) {
+                let now = self.see(&subject);
+                // Who took the file away, or the container, did not bring it.
+                if matches!(now, Some(Some(_))) {
+                    held.acted.writer = held.acted.writer.or(acted.writer);
+                }
+                if let Some(now) = now {
                     held.seen = now;
                 }
                 held.subject = subject;

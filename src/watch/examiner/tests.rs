@@ -180,6 +180,14 @@ fn a_look_that_no_event_explains_is_told() {
     bench.write("/x.so\n");
     bench.send(Acted::look(SystemTime::now(), Detection::Sweep));
     assert_eq!(bench.told(), [(Action::Creation, None)]);
+    // Who then takes the container away with all that is in it did not make it.
+    let bench = self::bench();
+    bench.write("/x.so\n");
+    bench.send(Acted::look(SystemTime::now(), Detection::Sweep));
+    bench.is_done();
+    fs::remove_dir_all(bench.dir.path()).unwrap();
+    bench.act(WRITER, 0);
+    assert_eq!(bench.told(), [(Action::Creation, None)]);
 }
 
 #[test]
