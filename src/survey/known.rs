@@ -13,7 +13,7 @@ use crate::survey::mounts::{RootKey, RootMount};
 use crate::survey::processes::Init;
 use crate::survey::runtime::Readers;
 use crate::survey::sight::{News, Sighting, Table};
-use crate::survey::spots::spots;
+use crate::survey::spots::{Kind, spots};
 use crate::sys::pidfd;
 
 /// What the book knows of one root filesystem.
@@ -40,6 +40,17 @@ impl Known {
     pub(super) fn is_told_apart(&self) -> bool {
         let is_named = |mount: &HostMount| mount.unique.is_some();
         self.guarded || self.reach.host.as_ref().is_some_and(is_named)
+    }
+
+    /// Takes what the runtime's files tell, where that is more than is known; whether it
+    /// changed anything.
+    pub(super) fn take_files(&mut self, container: Container) -> bool {
+        let tells = container.id.is_some() || container.build || self.container.id.is_none();
+        let changed = tells && container != self.container;
+        if changed {
+            self.container = container;
+        }
+        changed
     }
 
     /// Has its end told, where nothing else would.
@@ -88,7 +99,9 @@ pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
         None => spots(&known.reach, known.upper.as_deref()),
         Some(why) => (Vec::new(), vec![why.clone()]),
     };
-    if spots.is_empty() && trouble.is_empty() {
+    let ways = spots.iter().any(|spot| spot.kind != Kind::Upper);
+    let ended = open && !ways && !known.reach.is_open();
+    if ended || (spots.is_empty() && trouble.is_empty()) {
         // No way in is left: the next pass tells that it is gone.
         return;
     }

@@ -2,9 +2,11 @@
 //! and which container a process is in, from files alone. No runtime is asked,
 //! and none has to be alive.
 
+mod departed;
 pub mod file;
 pub mod groups;
 mod guard;
+mod hosted;
 pub mod init;
 mod known;
 mod layers;

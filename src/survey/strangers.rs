@@ -8,6 +8,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use crate::model::Container;
 use crate::parse::fstype::is_trusted;
@@ -74,6 +75,10 @@ impl Survey {
         }
         self.drop_ended(tell);
         self.drop_stale(key, tell);
+        if init.root.is_overlay() && !self.known.iter().any(|known| known.root == *key) {
+            // The host's mount of it leads to the files that name it.
+            self.host(tell);
+        }
         let Some(known) = self.known.iter_mut().find(|known| known.root == *key) else {
             return self.hidden(&init, tell);
         };
@@ -92,9 +97,22 @@ impl Survey {
     /// Takes up the overlays in the tables that were read: each may become the root of a
     /// container, and can be marked before.
     pub(super) fn inner_mounts(&mut self, tell: &mut dyn FnMut(News)) {
-        for Inner { init, overlays } in self.inits.take_inner() {
+        let inner = self.inits.take_inner();
+        let is_new = |key: &RootKey| !self.known.iter().any(|known| known.root == *key);
+        let mut all = inner.iter().flat_map(|one| &one.overlays);
+        if all.any(|overlay| is_new(&overlay.key)) {
+            // A copy of the host's table may be younger than what was read of the host's.
+            self.host(tell);
+        }
+        for Inner { init, overlays } in inner {
             self.unmounted(init.key, &overlays);
+            let now = Instant::now();
             for overlay in &overlays {
+                if self.inits.hosts.contains(&overlay.key.device)
+                    || self.departed.holds(now, overlay)
+                {
+                    continue;
+                }
                 self.drop_stale(&overlay.key, tell);
                 self.inner_mount(&init, overlay, tell);
             }
