@@ -95,6 +95,7 @@ impl Survey {
             return self.seen_again(index, &overlay, layers, tell);
         }
         let owner = self.readers.owner(&overlay.mountpoint);
+        let papers = self.readers.papers(&overlay.mountpoint);
         let untold = owner == Owner::Unknown;
         let container = match owner {
             Owner::Work(_) => return,
@@ -110,6 +111,7 @@ impl Survey {
             mount_ns: None,
             upper: overlay.upper,
             container,
+            papers,
             untold,
             guarded: false,
         };
@@ -141,10 +143,14 @@ impl Survey {
         // Guarded before it is walked: what replaces it meanwhile is told.
         let mut changed = first || !known.is_told_apart();
         known.guard(&mut self.guard);
-        if (first || known.container.id.is_none())
-            && let Owner::Container(container) = self.readers.owner(&overlay.mountpoint)
-        {
-            changed |= known.take_files(*container);
+        if first || known.container.id.is_none() {
+            let owner = self.readers.owner(&overlay.mountpoint);
+            known.papers = self.readers.papers(&overlay.mountpoint);
+            if let Owner::Container(container) = owner {
+                changed |= known.take_files(*container);
+            }
+        } else if known.waits_for_papers() {
+            changed |= known.read_again(&mut self.readers);
         }
         if changed {
             sighting(known, tell);

@@ -19,7 +19,7 @@ use crate::survey::guard::Guard;
 use crate::survey::known::{Known, sighting, take_init};
 use crate::survey::mounts::{RootKey, root};
 use crate::survey::processes::{Init, Inits};
-use crate::survey::runtime::Readers;
+use crate::survey::runtime::{Papers, Readers};
 use crate::survey::spots::{Spot, upper_spots};
 
 pub use crate::survey::known::table;
@@ -31,6 +31,8 @@ pub struct Sighting {
     pub id: RootfsId,
     /// Whose it is.
     pub container: Container,
+    /// The files that say so.
+    pub papers: Papers,
     /// The ways in.
     pub reach: Reach,
     /// The container's mount namespace, once its init is known.
@@ -119,13 +121,23 @@ impl Survey {
 
     /// Looks again at the directories on the way to one container's file.
     pub fn again(&mut self, id: RootfsId, tell: &mut dyn FnMut(News)) {
-        let Some(known) = self.known.iter().find(|known| known.id == id) else {
+        let Some(known) = self.known.iter_mut().find(|known| known.id == id) else {
             return;
         };
+        known.read_again(&mut self.readers);
         sighting(known, tell);
         // What made its table move may be a container in the container.
         if let Some(namespace) = known.mount_ns {
             self.table(namespace, tell);
+        }
+    }
+
+    /// Takes up what was written anew of the files that describe containers.
+    pub fn papers_again(&mut self, tell: &mut dyn FnMut(News)) {
+        for known in &mut self.known {
+            if known.read_again(&mut self.readers) {
+                sighting(known, tell);
+            }
         }
     }
 
@@ -139,9 +151,9 @@ impl Survey {
     /// Some root filesystem still waits for its init or its name.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
-        self.known
-            .iter()
-            .any(|known| known.reach.init.is_none() || known.container.id.is_none())
+        self.known.iter().any(|known| {
+            known.reach.init.is_none() || known.container.id.is_none() || known.waits_for_papers()
+        })
     }
 
     fn processes(&mut self, tell: &mut dyn FnMut(News)) {

@@ -16,7 +16,7 @@ use crate::reach::{HostMount, ProcessKey, Reach, is_on_host, pinned, same_on_hos
 use crate::survey::known::{Known, sighting, take_init};
 use crate::survey::mounts::{RootKey, RootMount};
 use crate::survey::processes::{Init, Inner};
-use crate::survey::runtime::Owner;
+use crate::survey::runtime::{Owner, Papers};
 use crate::survey::sight::{News, Survey, unnamed};
 use crate::survey::spots::upper_spots;
 
@@ -160,7 +160,7 @@ impl Survey {
             mounted_again(known, init.key, overlay, tell);
             return;
         }
-        let Some(container) = self.owner_within(init, overlay) else {
+        let Some((container, papers)) = self.owner_within(init, overlay) else {
             return;
         };
         let Some(host) = HostMount::find_within(init.key, &overlay.mountpoint, overlay.mount)
@@ -184,6 +184,7 @@ impl Survey {
             layers_answer: false,
             upper,
             container,
+            papers,
             untold: false,
             guarded: false,
         };
@@ -192,18 +193,23 @@ impl Survey {
     }
 
     /// Whose overlay a mount of another namespace is; `None`: a runtime's own work.
-    fn owner_within(&mut self, init: &Init, overlay: &RootMount) -> Option<Container> {
+    fn owner_within(&mut self, init: &Init, overlay: &RootMount) -> Option<(Container, Papers)> {
         let owner = match overlay.mountpoint.parent() {
             Some(parent) if self.is_hosts(init, parent) => self.readers.owner(&overlay.mountpoint),
             _ => Owner::Unknown,
         };
         match owner {
             Owner::Work(_) => None,
-            Owner::Container(container) => Some(*container),
-            Owner::Unknown => Some(Container {
-                source: init.contained.then_some("inner-mount"),
-                ..unnamed()
-            }),
+            Owner::Container(container) => {
+                Some((*container, self.readers.papers(&overlay.mountpoint)))
+            }
+            Owner::Unknown => Some((
+                Container {
+                    source: init.contained.then_some("inner-mount"),
+                    ..unnamed()
+                },
+                Papers::default(),
+            )),
         }
     }
 
@@ -238,6 +244,7 @@ impl Survey {
             layers_answer: false,
             upper: upper(init),
             container: unnamed(),
+            papers: Papers::default(),
             untold: false,
             guarded: false,
         };

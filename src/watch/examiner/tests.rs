@@ -12,6 +12,7 @@ use super::*;
 use crate::model::{Action, Container, Coverage, Rung, Writer};
 use crate::reach::{HostMount, Reach};
 use crate::survey::mounts::RootKey;
+use crate::survey::runtime::Papers;
 use crate::sys::fanotify::mask;
 use crate::sys::walk::{mount_id, open_dir};
 use crate::watch::queue::{Jobs, Pace};
@@ -34,6 +35,7 @@ fn bench() -> Bench {
     let subject = Arc::new(Subject {
         id: RootfsId(1),
         container: Container::default(),
+        papers: Papers::default(),
         reach: Reach::by_host(HostMount::find(dir.path(), id)),
         mount_ns: None,
         root: RootKey {
@@ -270,7 +272,7 @@ fn an_act_that_goes_on_and_on_is_told_when_the_first_hold_ends() {
 fn a_queue_that_stays_full_is_waited_for_once() {
     let (records, _reader) = bounded(0);
     let nobody = Asker::nobody();
-    let examiner = Examiner::new(records, Arc::default(), 100, None, None, nobody);
+    let mut examiner = Examiner::new(records, Arc::default(), 100, None, None, nobody);
     let subject = bench().subject;
     let start = Instant::now();
     for _ in 0..20 {

@@ -1,0 +1,54 @@
+//! The files that describe a container, read again when they were written anew: a rename
+//! comes while it runs, and a file may have been missing, or half-written, at first.
+
+use std::path::{Path, PathBuf};
+
+use super::{Owner, Readers};
+use crate::model::Container;
+use crate::survey::file::Stamp;
+
+/// Where a container is described, and what those files were when they were read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Papers {
+    mountpoint: PathBuf,
+    files: Vec<(PathBuf, Stamp)>,
+}
+
+impl Papers {
+    /// There are none, and no place to look for them.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.mountpoint.as_os_str().is_empty()
+    }
+}
+
+impl Readers {
+    /// The papers that the last answer, about this mount point, came from.
+    pub fn papers(&mut self, mountpoint: &Path) -> Papers {
+        Papers {
+            mountpoint: mountpoint.to_owned(),
+            files: self.root.take_papers(),
+        }
+    }
+
+    /// The container as its papers tell now, when one of them was written anew, or nothing
+    /// named it so far. The caller makes sure that the mount is still the one meant.
+    pub fn again(&mut self, papers: &Papers, known: &Container) -> Option<(Container, Papers)> {
+        let is_other = |(path, stamp): &(PathBuf, Stamp)| self.root.stamp(path) != *stamp;
+        let stale = known.id.is_none() || papers.files.iter().any(is_other);
+        if papers.is_empty() || !stale {
+            return None;
+        }
+        let Owner::Container(container) = self.owner(&papers.mountpoint) else {
+            return None;
+        };
+        let papers = self.papers(&papers.mountpoint);
+        tells_more(&container, known).then_some((*container, papers))
+    }
+}
+
+/// It is the same container, and not one whose files are just going or coming.
+fn tells_more(now: &Container, known: &Container) -> bool {
+    let same = now.id.is_some() && (known.id.is_none() || now.id == known.id);
+    same && (now.name.is_some() || known.name.is_none())
+}
