@@ -156,13 +156,12 @@ fn is_podmans<'a>(id: &'a str, name: &'a str) -> Is<'a> {
     }
 }
 
+/// Holds the alert of a container, by ID and name, against a kind of change and a nonce.
+type Holds<'a> = &'a dyn Fn(&str, &str, &Watcher, [&str; 2]);
+
 /// Writes, renames, writes: the second alert has the new name, though nothing was mounted
 /// and no sweep came in between.
-fn rename(
-    runtime: &dyn Runtime,
-    rename: impl Fn(&str, &str),
-    is: &dyn Fn(&str, &str, &Watcher, [&str; 2]),
-) {
+fn rename(runtime: &dyn Runtime, rename: impl Fn(&str, &str), is: Holds<'_>) {
     let mut watcher = Watcher::start("sweep = \"off\"\n");
     let (before, after) = (nonce(), nonce());
     let id = runtime.run(&before, SLEEP);

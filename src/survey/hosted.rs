@@ -94,8 +94,7 @@ impl Survey {
         if let Some(index) = self.known.iter().position(same) {
             return self.seen_again(index, &overlay, layers, tell);
         }
-        let owner = self.readers.owner(&overlay.mountpoint);
-        let papers = self.readers.papers(&overlay.mountpoint);
+        let (owner, papers) = self.readers.described(&overlay.mountpoint);
         let untold = owner == Owner::Unknown;
         let container = match owner {
             Owner::Work(_) => return,
@@ -144,8 +143,8 @@ impl Survey {
         let mut changed = first || !known.is_told_apart();
         known.guard(&mut self.guard);
         if first || known.container.id.is_none() {
-            let owner = self.readers.owner(&overlay.mountpoint);
-            known.papers = self.readers.papers(&overlay.mountpoint);
+            let (owner, papers) = self.readers.described(&overlay.mountpoint);
+            known.papers = papers;
             if let Owner::Container(container) = owner {
                 changed |= known.take_files(*container);
             }

@@ -72,12 +72,12 @@ fn by_files(init: &Init, answer: &Whois, readers: &mut Readers) -> Option<(Conta
     } else {
         directory(init)?
     };
-    let Owner::Container(container) = readers.owner(&place) else {
+    let (Owner::Container(container), papers) = readers.described(&place) else {
         return None;
     };
     let same = container.id.is_some() && container.id == answer.container_id;
     let sure = !init.root.is_overlay() && answer.container_id.is_none();
-    (same || sure).then(|| (*container, readers.papers(&place)))
+    (same || sure).then_some((*container, papers))
 }
 
 fn directory(init: &Init) -> Option<PathBuf> {

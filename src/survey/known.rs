@@ -57,8 +57,8 @@ impl Known {
 
     /// A file that describes it was missing, or half-written.
     pub(super) fn waits_for_papers(&self) -> bool {
-        let waits = |piece: &&str| matches!(*piece, "config" | "record");
-        self.container.missing.iter().any(|piece| waits(&piece))
+        let waits = |piece: &&'static str| matches!(*piece, "config" | "record");
+        self.container.missing.iter().any(waits)
     }
 
     /// Reads the files that describe it, where they were written anew; whether they tell

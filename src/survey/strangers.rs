@@ -194,22 +194,25 @@ impl Survey {
 
     /// Whose overlay a mount of another namespace is; `None`: a runtime's own work.
     fn owner_within(&mut self, init: &Init, overlay: &RootMount) -> Option<(Container, Papers)> {
-        let owner = match overlay.mountpoint.parent() {
-            Some(parent) if self.is_hosts(init, parent) => self.readers.owner(&overlay.mountpoint),
-            _ => Owner::Unknown,
+        let (owner, papers) = match overlay.mountpoint.parent() {
+            Some(parent) if self.is_hosts(init, parent) => {
+                self.readers.described(&overlay.mountpoint)
+            }
+            _ => (Owner::Unknown, Papers::default()),
         };
         match owner {
             Owner::Work(_) => None,
-            Owner::Container(container) => {
-                Some((*container, self.readers.papers(&overlay.mountpoint)))
+            Owner::Container(container) => Some((*container, papers)),
+            Owner::Unknown => {
+                let source = init.contained.then_some("inner-mount");
+                Some((
+                    Container {
+                        source,
+                        ..unnamed()
+                    },
+                    papers,
+                ))
             }
-            Owner::Unknown => Some((
-                Container {
-                    source: init.contained.then_some("inner-mount"),
-                    ..unnamed()
-                },
-                Papers::default(),
-            )),
         }
     }
 

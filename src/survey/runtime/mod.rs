@@ -65,7 +65,6 @@ impl Readers {
 
     /// Who owns the root filesystem that is mounted on `mountpoint`.
     pub fn owner(&mut self, mountpoint: &Path) -> Owner {
-        drop(self.root.take_papers());
         if let Some(purpose) = work(mountpoint) {
             return Owner::Work(purpose);
         }

@@ -23,12 +23,15 @@ impl Papers {
 }
 
 impl Readers {
-    /// The papers that the last answer, about this mount point, came from.
-    pub fn papers(&mut self, mountpoint: &Path) -> Papers {
-        Papers {
+    /// Who owns the root filesystem that is mounted there, and by which papers.
+    pub fn described(&mut self, mountpoint: &Path) -> (Owner, Papers) {
+        drop(self.root.take_papers());
+        let owner = self.owner(mountpoint);
+        let papers = Papers {
             mountpoint: mountpoint.to_owned(),
             files: self.root.take_papers(),
-        }
+        };
+        (owner, papers)
     }
 
     /// The container as its papers tell now, when one of them was written anew, or nothing
@@ -39,10 +42,9 @@ impl Readers {
         if papers.is_empty() || !stale {
             return None;
         }
-        let Owner::Container(container) = self.owner(&papers.mountpoint) else {
+        let (Owner::Container(container), papers) = self.described(&papers.mountpoint) else {
             return None;
         };
-        let papers = self.papers(&papers.mountpoint);
         tells_more(&container, known).then_some((*container, papers))
     }
 }

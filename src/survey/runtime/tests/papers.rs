@@ -27,8 +27,8 @@ fn rewrite(root: &TempDir, path: &str, text: &str) {
 }
 
 fn first(readers: &mut Readers, mountpoint: &str) -> (Container, Papers) {
-    let container = container(readers.owner(Path::new(mountpoint)));
-    (container, readers.papers(Path::new(mountpoint)))
+    let (owner, papers) = readers.described(Path::new(mountpoint));
+    (container(owner), papers)
 }
 
 #[test]
