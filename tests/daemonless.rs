@@ -13,6 +13,7 @@ use support::record::{Expect, is_cross_boundary, text, texts};
 use support::runtimes::Runtime;
 use support::runtimes::docker::{self, Docker};
 use support::runtimes::podman::{self, Client, Podman};
+use support::runtimes::rootless::{self, Rootless};
 use support::scratch::nonce;
 use support::watcher::{Seen, Watcher};
 use support::{PRELOAD, gate};
@@ -204,19 +205,33 @@ fn docker_a_renamed_container_has_its_new_name_in_the_next_alert() {
     });
 }
 
-#[test]
-#[ignore = "needs root: podman"]
-fn podman_a_renamed_container_has_its_new_name_in_the_next_alert() {
-    let Some(_turn) = gate::enter(podman::PROGRAMS) else {
+fn podmans<C: Client>(programs: &[&str], start: fn() -> Result<C, String>, word: &str) {
+    let Some(_turn) = gate::enter(programs) else {
         return;
     };
-    let Some(podman) = gate::have(Podman::start()) else {
+    let Some(podman) = gate::have(start()) else {
         return;
     };
     let renamed = |id: &str, name: &str| {
         run(&mut podman.podman(&["rename", id, name]));
     };
     rename(&podman, renamed, &|id, name, watcher, [change, own]| {
-        is_podmans(id, name).told(watcher, change, own);
+        let is = Is {
+            runtime: word,
+            ..is_podmans(id, name)
+        };
+        is.told(watcher, change, own);
     });
+}
+
+#[test]
+#[ignore = "needs root: podman"]
+fn podman_a_renamed_container_has_its_new_name_in_the_next_alert() {
+    podmans(podman::PROGRAMS, Podman::start, "podman");
+}
+
+#[test]
+#[ignore = "needs root: podman for a user"]
+fn rootless_podman_a_renamed_container_has_its_new_name_in_the_next_alert() {
+    podmans(rootless::PROGRAMS, Rootless::start, "podman-rootless");
 }

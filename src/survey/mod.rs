@@ -9,7 +9,7 @@ mod guard;
 mod hosted;
 pub mod init;
 mod known;
-mod layers;
+pub mod layers;
 pub mod mounts;
 pub mod processes;
 pub mod runtime;

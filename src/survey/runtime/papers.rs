@@ -15,6 +15,11 @@ pub struct Papers {
 }
 
 impl Papers {
+    /// The files.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|(path, _)| path.as_path())
+    }
+
     /// There are none, and no place to look for them.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -74,7 +74,11 @@ fn record(root: &Root, home: &Path, layer: &str) -> Option<Value> {
     files.push(Path::new("/run/containers/storage").join(&volatile));
     files.extend(configured(root).map(|run| run.join(&volatile)));
     let users = Path::new("/run/user");
-    let names = root.names(users).unwrap_or_default();
+    // A user's directories are not asked about what is not a user's.
+    let names = match word(root, home) {
+        Runtime::PodmanRootless => root.names(users).unwrap_or_default(),
+        _ => Vec::new(),
+    };
     files.extend(
         names
             .iter()

@@ -1,7 +1,11 @@
 //! Whose an alert is, by the files as they are when it is told: a container may have been
 //! renamed since it was sighted, or started so lately that nothing named it yet.
 
+use std::path::Path;
+
 use crate::parse::cgroup::Runtime;
+use crate::reach::read_table;
+use crate::survey::layers::Layers;
 use crate::survey::runtime::Readers;
 use crate::watch::examiner::Examiner;
 use crate::watch::jobs::Subject;
@@ -17,10 +21,9 @@ impl Examiner {
         }
     }
 
-    /// The subject by another name than it was sighted under. A user's files may lie on a
-    /// server of the user's own, so they are left to the survey.
+    /// The subject by another name than it was sighted under.
     pub(super) fn described(&mut self, subject: &Subject) -> Option<Subject> {
-        if subject.container.runtime == Some(Runtime::PodmanRootless) {
+        if subject.container.runtime == Some(Runtime::PodmanRootless) && !may_ask(subject) {
             return None;
         }
         let readers = self.readers.as_mut()?;
@@ -41,4 +44,12 @@ impl Examiner {
             ..subject.clone()
         })
     }
+}
+
+/// A user's files may lie on a server of the user's own, which need not answer.
+fn may_ask(subject: &Subject) -> bool {
+    read_table(Path::new("/proc/self/mountinfo")).is_ok_and(|table| {
+        let mut layers = Layers::new(&table);
+        subject.papers.files().all(|file| layers.may_ask(file))
+    })
 }
