@@ -3,6 +3,7 @@
 //! and that is no new container.
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -13,32 +14,41 @@ const KEPT: Duration = Duration::from_secs(30);
 /// Most that are kept.
 const MOST: usize = 2048;
 
-/// The last that went. Device numbers are used again soon; the writable layer tells.
+/// The last that went, as a number of each: their names, kept for a while among what is
+/// not, would hold many pages. Device numbers are used again soon; the writable layer tells.
 #[derive(Debug, Default)]
-pub(super) struct Departed(VecDeque<(Instant, RootKey, PathBuf)>);
+pub(super) struct Departed {
+    last: VecDeque<(Instant, u64)>,
+    /// Nobody can foresee a number.
+    number: RandomState,
+}
 
 impl Departed {
     /// The host does not mount it any more. One without a writable layer has no name.
     pub(super) fn note(&mut self, now: Instant, key: &RootKey, upper: Option<&PathBuf>) {
-        self.0.retain(|(then, ..)| now.duration_since(*then) < KEPT);
-        if self.0.len() >= MOST {
-            self.0.pop_front();
+        self.last
+            .retain(|(then, _)| now.duration_since(*then) < KEPT);
+        if self.last.len() >= MOST {
+            self.last.pop_front();
         }
-        if let Some(upper) = upper {
-            self.0.push_back((now, key.clone(), upper.clone()));
+        if upper.is_some() {
+            let number = self.number.hash_one((key, upper));
+            self.last.push_back((now, number));
         }
-        if self.0.capacity() > 4 * (self.0.len() + 16) {
-            self.0.shrink_to_fit();
+        if self.last.capacity() > 4 * (self.last.len() + 16) {
+            self.last.shrink_to_fit();
         }
     }
 
     /// It is one of them.
     pub(super) fn holds(&self, now: Instant, overlay: &RootMount) -> bool {
-        self.0.iter().any(|(then, key, upper)| {
-            now.duration_since(*then) < KEPT
-                && *key == overlay.key
-                && overlay.upper.as_ref() == Some(upper)
-        })
+        if self.last.is_empty() || overlay.upper.is_none() {
+            return false;
+        }
+        let number = self.number.hash_one((&overlay.key, overlay.upper.as_ref()));
+        let is_it =
+            |(then, other): &(Instant, u64)| now.duration_since(*then) < KEPT && *other == number;
+        self.last.iter().any(is_it)
     }
 }
 
@@ -83,6 +93,6 @@ mod tests {
         }
         assert!(!departed.holds(now, all.first().unwrap()));
         assert!(departed.holds(now, all.last().unwrap()));
-        assert!(departed.0.len() <= MOST);
+        assert!(departed.last.len() <= MOST);
     }
 }

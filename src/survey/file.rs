@@ -28,7 +28,7 @@ pub struct Root {
 
 /// What a file was: one that was written anew has another. `None`: there was none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp(Option<[i128; 4]>);
+pub struct Stamp(Option<[i64; 5]>);
 
 impl Root {
     /// Looks up below `path`; the host itself is `/`.
@@ -82,11 +82,12 @@ impl Root {
     #[must_use]
     pub fn stamp(&self, path: &Path) -> Stamp {
         let facts = std::fs::symlink_metadata(self.at(path)).ok();
-        Stamp(facts.map(|facts| {
-            let time = i128::from(facts.mtime()) * 1_000_000_000 + i128::from(facts.mtime_nsec());
-            let [device, inode, size] = [facts.dev(), facts.ino(), facts.size()].map(i128::from);
-            [device, inode, size, time]
-        }))
+        let numbers = |facts: &std::fs::Metadata| {
+            let [device, inode, size] =
+                [facts.dev(), facts.ino(), facts.size()].map(u64::cast_signed);
+            [device, inode, size, facts.mtime(), facts.mtime_nsec()]
+        };
+        Stamp(facts.as_ref().map(numbers))
     }
 
     /// The names in a directory, in no order; `None` when it cannot be read.
