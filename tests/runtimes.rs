@@ -1,4 +1,4 @@
-//! Real runtimes: docker, podman (rootful), containerd (ctr) and runc by hand.
+//! Real runtimes: docker, podman (rootful), containerd (ctr), runc and crun by hand.
 //!
 //! Each test has a daemon, a watcher and containers of its own. `LDWATCH_RUNTIME_RUNS` says how
 //! often the rows are repeated.
@@ -238,6 +238,30 @@ fn runc_a_restarted_container_is_watched_again() {
 #[ignore = "needs root: runc"]
 fn runc_an_honest_life_is_silent() {
     with(runc::PROGRAMS, Runc::start, honest_life);
+}
+
+#[test]
+#[ignore = "needs root: crun"]
+fn crun_writes_in_three_containers_are_told_apart() {
+    with(runc::CRUN_PROGRAMS, Runc::start_crun, exec_in_three);
+}
+
+#[test]
+#[ignore = "needs root: crun"]
+fn crun_an_entrypoint_that_attacks_at_once_is_caught() {
+    with(runc::CRUN_PROGRAMS, Runc::start_crun, hostile_entrypoint);
+}
+
+#[test]
+#[ignore = "needs root: crun"]
+fn crun_a_restarted_container_is_watched_again() {
+    with(runc::CRUN_PROGRAMS, Runc::start_crun, write_after_a_restart);
+}
+
+#[test]
+#[ignore = "needs root: crun"]
+fn crun_an_honest_life_is_silent() {
+    with(runc::CRUN_PROGRAMS, Runc::start_crun, honest_life);
 }
 
 #[test]

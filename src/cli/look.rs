@@ -53,6 +53,7 @@ fn seen(sighting: Sighting, marks: &mut Marks, trail: &Trail, waiter: &Waiter) -
         coverage: tried.coverage(&sighting.trouble),
         trail: trail_of(trail, &sighting),
         container: sighting.container,
+        papers: sighting.papers,
         reach: sighting.reach,
         mount_ns: sighting.mount_ns,
         root: sighting.root,

@@ -3,6 +3,7 @@
 //! may be writing the file at this moment, or have left garbage: reading gives
 //! `None` then, and never blocks on what is no regular file.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::Read;
@@ -19,13 +20,24 @@ const ENTRIES: usize = 16_384;
 
 /// The directory below which absolute paths are looked up.
 #[derive(Debug, Clone)]
-pub struct Root(PathBuf);
+pub struct Root {
+    base: PathBuf,
+    /// The papers that were read, as they were before.
+    papers: RefCell<Vec<(PathBuf, Stamp)>>,
+}
+
+/// What a file was: one that was written anew has another. `None`: there was none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp(Option<[i64; 5]>);
 
 impl Root {
     /// Looks up below `path`; the host itself is `/`.
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        Self(path.to_path_buf())
+        Self {
+            base: path.to_path_buf(),
+            papers: RefCell::default(),
+        }
     }
 
     /// Where `path` is found. A `..` in it is dropped: it leads nowhere but up.
@@ -34,7 +46,7 @@ impl Root {
         let inner = path
             .components()
             .filter(|part| matches!(part, Component::Normal(_)));
-        let mut at = self.0.clone();
+        let mut at = self.base.clone();
         at.extend(inner);
         at
     }
@@ -49,6 +61,33 @@ impl Root {
     #[must_use]
     pub fn json(&self, path: &Path) -> Option<Value> {
         serde_json::from_slice(&self.read(path)?).ok()
+    }
+
+    /// The content of a JSON file that describes a container, and may be written anew: it is
+    /// kept in mind until `take_papers`.
+    #[must_use]
+    pub fn paper(&self, path: &Path) -> Option<Value> {
+        let stamp = self.stamp(path);
+        self.papers.borrow_mut().push((path.to_path_buf(), stamp));
+        self.json(path)
+    }
+
+    /// The papers read since this was last asked, as they were before they were read.
+    #[must_use]
+    pub fn take_papers(&self) -> Vec<(PathBuf, Stamp)> {
+        self.papers.take()
+    }
+
+    /// What a file is now.
+    #[must_use]
+    pub fn stamp(&self, path: &Path) -> Stamp {
+        let facts = std::fs::symlink_metadata(self.at(path)).ok();
+        let numbers = |facts: &std::fs::Metadata| {
+            let [device, inode, size] =
+                [facts.dev(), facts.ino(), facts.size()].map(u64::cast_signed);
+            [device, inode, size, facts.mtime(), facts.mtime_nsec()]
+        };
+        Stamp(facts.as_ref().map(numbers))
     }
 
     /// The names in a directory, in no order; `None` when it cannot be read.

@@ -6,7 +6,7 @@
 //! of watches in all, of those below containers, and of those below any one of them.
 //! Beyond, and on a host without cgroups, the sweep finds what starts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -32,8 +32,10 @@ const READS: usize = 64;
 const BINS: [&str; 4] = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
 const PROGRAMS: [&str; 3] = ["podman", "crun", "buildah"];
 
-/// What is asked of a cgroup.
+/// What is asked of a cgroup. That one ends is told where it was and not by itself: the
+/// kernel keeps a watch on a removed cgroup until it is taken off.
 const OF_GROUP: AddWatchFlags = AddWatchFlags::IN_CREATE
+    .union(AddWatchFlags::IN_DELETE)
     .union(AddWatchFlags::IN_ONLYDIR)
     .union(AddWatchFlags::IN_DONT_FOLLOW);
 
@@ -90,6 +92,7 @@ impl Groups {
     /// missed. Watching twice is one watch.
     pub fn refresh(&mut self) {
         self.full = false;
+        self.drop_ended();
         for directory in BINS {
             for program in PROGRAMS {
                 let path = Path::new(directory).join(program);
@@ -204,8 +207,13 @@ impl Groups {
                 } else if let Some(group) = self.watched.get(&event.wd)
                     && let Some(name) = event.name
                 {
-                    let group = self.below(group, &group.path.join(name));
-                    born.groups.push(group.path.clone());
+                    let path = group.path.join(name);
+                    if event.mask.contains(AddWatchFlags::IN_DELETE) {
+                        self.end(&path);
+                        continue;
+                    }
+                    let group = self.below(group, &path);
+                    born.groups.push(path);
                     // What was made in it before the watch comes with it.
                     self.watch(group);
                 } else {
@@ -214,6 +222,40 @@ impl Groups {
             }
         }
         Ok(born)
+    }
+
+    /// A cgroup was removed.
+    fn end(&mut self, path: &Path) {
+        let of = |(&descriptor, group): (&WatchDescriptor, &Group)| {
+            (group.path == path).then_some(descriptor)
+        };
+        let ended: Vec<_> = self.watched.iter().filter_map(of).collect();
+        for descriptor in ended {
+            self.unwatch(descriptor);
+        }
+    }
+
+    /// Takes the watches off what is no more: the word of its end may have been lost. Of two
+    /// of one name the younger lives.
+    fn drop_ended(&mut self) {
+        let mut last: HashMap<&Path, WatchDescriptor> = HashMap::new();
+        for (&descriptor, group) in &self.watched {
+            let slot = last.entry(&group.path).or_insert(descriptor);
+            *slot = descriptor.max(*slot);
+        }
+        let lives = |path: &Path| fs::symlink_metadata(path).is_ok();
+        let living = last.into_iter().filter(|(path, _)| lives(path));
+        let living: HashSet<WatchDescriptor> = living.map(|(_, descriptor)| descriptor).collect();
+        let ended: Vec<_> = self.watched.keys().copied().collect();
+        for descriptor in ended.into_iter().filter(|one| !living.contains(one)) {
+            self.unwatch(descriptor);
+        }
+    }
+
+    /// Where the kernel took it off itself, that is told, too.
+    fn unwatch(&mut self, descriptor: WatchDescriptor) {
+        let _ = self.inotify.rm_watch(descriptor);
+        self.forget(descriptor);
     }
 
     fn forget(&mut self, descriptor: WatchDescriptor) {
@@ -258,66 +300,4 @@ fn trees(table: &[u8]) -> Vec<PathBuf> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    /// The watches do not care what kind of directory it is.
-    fn over(top: &Path) -> Groups {
-        let mut groups = Groups::new(b"").unwrap();
-        groups.tops.push(top.to_owned());
-        groups.refresh();
-        groups
-    }
-
-    #[test]
-    fn the_trees_are_those_of_containers() {
-        let table = b"32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
-            39 31 0:36 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n\
-            40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n\
-            41 31 0:38 /x /elsewhere rw - cgroup2 cgroup2 rw\n\
-            42 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-        let all = ["unified", "systemd", "pids"];
-        let all = all.map(|name| Path::new("/sys/fs/cgroup").join(name));
-        assert_eq!(trees(table), all);
-        let first: Vec<u8> = table
-            .split(|&b| b == b'\n')
-            .take(2)
-            .collect::<Vec<_>>()
-            .join(&b'\n');
-        assert_eq!(trees(&first), [PathBuf::from("/sys/fs/cgroup/pids")]);
-    }
-
-    #[test]
-    fn a_new_cgroup_is_told_and_what_is_made_in_it() {
-        let top = tempfile::tempdir().unwrap();
-        fs::create_dir(top.path().join("old")).unwrap();
-        let mut groups = over(top.path());
-        assert_eq!(groups.watched(), 2);
-        fs::create_dir_all(top.path().join("old/new")).unwrap();
-        let born = groups.read().unwrap();
-        assert_eq!(born.groups, [top.path().join("old/new")]);
-        fs::create_dir(top.path().join("old/new/inner")).unwrap();
-        assert_eq!(
-            groups.read().unwrap().groups,
-            [top.path().join("old/new/inner")]
-        );
-        fs::remove_dir_all(top.path().join("old")).unwrap();
-        groups.read().unwrap();
-        assert_eq!(groups.watched(), 1);
-    }
-
-    #[test]
-    fn one_container_does_not_use_up_the_watches() {
-        let top = tempfile::tempdir().unwrap();
-        let own = top.path().join("docker").join("ab".repeat(32));
-        for number in 0..OF_ONE + 10 {
-            fs::create_dir_all(own.join(number.to_string())).unwrap();
-        }
-        let mut groups = over(top.path());
-        assert!(groups.is_full());
-        assert_eq!(groups.watched(), OF_ONE + 2);
-        fs::remove_dir_all(&own).unwrap();
-        while !groups.read().unwrap().groups.is_empty() || groups.watched() > 2 {}
-        assert!(groups.inner.is_empty());
-    }
-}
+mod tests;

@@ -10,33 +10,35 @@ use crate::parse::cgroup::Runtime;
 use crate::reach::{pinned, read_of, read_table};
 use crate::survey::mounts::host_directory;
 use crate::survey::processes::Init;
-use crate::survey::runtime::{Owner, Readers, note_missing};
+use crate::survey::runtime::{Owner, Papers, Readers, note_missing};
 use crate::survey::whois::{Whois, whois};
 
 /// Bytes of cgroup text read.
 const MAX_TEXT: u64 = 64 * 1024;
 
 /// The container as its init tells. A layout that is nobody's still ends in a name the
-/// starter chose (`runc run NAME`): better than none, and marked as such.
+/// starter chose (`runc run NAME`): better than none, and marked as such. With the files
+/// that tell it, if any do.
 #[must_use]
-pub fn by_init(init: &Init, readers: &mut Readers) -> Option<Container> {
+pub fn by_init(init: &Init, readers: &mut Readers) -> Option<(Container, Papers)> {
     let process = pinned(init.key).ok()?;
     let answer = whois(Path::new("/proc"), init.key.pid).ok()?;
     pinned(init.key).ok()?;
-    if let Some(container) = by_files(init, &answer, readers) {
-        return Some(container);
+    if let Some(described) = by_files(init, &answer, readers) {
+        return Some(described);
     }
     if answer != Whois::default() {
-        return Some(named(answer));
+        return Some((named(answer), Papers::default()));
     }
     let text = read_of(&process, "cgroup", MAX_TEXT).ok()?;
     let own = read_of(&Process::myself().ok()?, "cgroup", MAX_TEXT).ok()?;
     let leaf = leaf(&text, &own)?;
-    Some(Container {
+    let container = Container {
         id: Some(leaf),
         source: Some("cgroup-leaf"),
         ..Container::default()
-    })
+    };
+    Some((container, Papers::default()))
 }
 
 /// As far as the process itself tells.
@@ -63,19 +65,19 @@ fn named(answer: Whois) -> Container {
 /// The runtime's files, found from where the root filesystem lies. The directory that is
 /// a root is the kernel's word; the layers of an overlay are the mounter's, so the
 /// process itself must be in the container that they name.
-fn by_files(init: &Init, answer: &Whois, readers: &mut Readers) -> Option<Container> {
+fn by_files(init: &Init, answer: &Whois, readers: &mut Readers) -> Option<(Container, Papers)> {
     let place = if init.root.is_overlay() {
         let layer = init.root.upper.as_deref().and_then(Path::parent)?;
         layer.join("merged")
     } else {
         directory(init)?
     };
-    let Owner::Container(container) = readers.owner(&place) else {
+    let (Owner::Container(container), papers) = readers.described(&place) else {
         return None;
     };
     let same = container.id.is_some() && container.id == answer.container_id;
     let sure = !init.root.is_overlay() && answer.container_id.is_none();
-    (same || sure).then_some(*container)
+    (same || sure).then_some((*container, papers))
 }
 
 fn directory(init: &Init) -> Option<PathBuf> {

@@ -11,9 +11,9 @@ use crate::survey::guard::Guard;
 use crate::survey::init::by_init;
 use crate::survey::mounts::{RootKey, RootMount};
 use crate::survey::processes::Init;
-use crate::survey::runtime::Readers;
+use crate::survey::runtime::{Papers, Readers};
 use crate::survey::sight::{News, Sighting, Table};
-use crate::survey::spots::spots;
+use crate::survey::spots::{Kind, spots};
 use crate::sys::pidfd;
 
 /// What the book knows of one root filesystem.
@@ -29,6 +29,8 @@ pub(super) struct Known {
     /// Every layer lies where the kernel alone answers.
     pub(super) layers_answer: bool,
     pub(super) container: Container,
+    /// The files that describe it.
+    pub(super) papers: Papers,
     /// Not told yet: no file names its container, its init may.
     pub(super) untold: bool,
     /// The end of its host mount's filesystem will be told.
@@ -40,6 +42,39 @@ impl Known {
     pub(super) fn is_told_apart(&self) -> bool {
         let is_named = |mount: &HostMount| mount.unique.is_some();
         self.guarded || self.reach.host.as_ref().is_some_and(is_named)
+    }
+
+    /// Takes what the runtime's files tell, where that is more than is known; whether it
+    /// changed anything.
+    pub(super) fn take_files(&mut self, container: Container) -> bool {
+        let tells = container.id.is_some() || container.build || self.container.id.is_none();
+        let changed = tells && container != self.container;
+        if changed {
+            self.container = container;
+        }
+        changed
+    }
+
+    /// A file that describes it was missing, or half-written.
+    pub(super) fn waits_for_papers(&self) -> bool {
+        let waits = |piece: &&'static str| matches!(*piece, "config" | "record");
+        self.container.missing.iter().any(waits)
+    }
+
+    /// Reads the files that describe it, where they were written anew; whether they tell
+    /// something else. What has no ID is asked about when the host's mounts are read: nothing
+    /// but its mount tells whose files they are.
+    pub(super) fn read_again(&mut self, readers: &mut Readers) -> bool {
+        if self.container.id.is_none() {
+            return false;
+        }
+        let Some((container, papers)) = readers.again(&self.papers, &self.container) else {
+            return false;
+        };
+        self.papers = papers;
+        let changed = container != self.container;
+        self.container = container;
+        changed
     }
 
     /// Has its end told, where nothing else would.
@@ -62,11 +97,14 @@ pub(super) fn take_init(known: &mut Known, init: Option<&Init>, readers: &mut Re
     known.mount_ns = init.map(|init| init.mount_ns);
     if known.container.id.is_none()
         && let Some(init) = init
-        && let Some(container) = by_init(init, readers)
+        && let Some((container, papers)) = by_init(init, readers)
         && !known.container.build
         && container != known.container
     {
         known.container = container;
+        if !papers.is_empty() {
+            known.papers = papers;
+        }
         changed = true;
     }
     changed
@@ -88,13 +126,16 @@ pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
         None => spots(&known.reach, known.upper.as_deref()),
         Some(why) => (Vec::new(), vec![why.clone()]),
     };
-    if spots.is_empty() && trouble.is_empty() {
+    let ways = spots.iter().any(|spot| spot.kind != Kind::Upper);
+    let ended = open && !ways && !known.reach.is_open();
+    if ended || (spots.is_empty() && trouble.is_empty()) {
         // No way in is left: the next pass tells that it is gone.
         return;
     }
     tell(News::Sighted(Box::new(Sighting {
         id: known.id,
         container: known.container.clone(),
+        papers: known.papers.clone(),
         // What must not be entered has no way in.
         reach: if open {
             known.reach.clone()

@@ -41,6 +41,11 @@ impl<'a> Layers<'a> {
         self.all(&overlay.layers, &overlay.mountpoint, 0)
     }
 
+    /// Nothing on the way to this path of the host is known not to answer.
+    pub fn may_ask(&mut self, path: &Path) -> bool {
+        self.at(path, 0) != Some(false)
+    }
+
     fn all(&mut self, layers: &[Vec<u8>], mountpoint: &Path, depth: usize) -> bool {
         !layers.is_empty()
             && layers
@@ -131,6 +136,10 @@ mod tests {
     #[test]
     fn a_layer_on_a_type_that_is_not_known_to_answer_does_not() {
         let dir = tempfile::tempdir().unwrap();
+        let table = std::fs::read("/proc/self/mountinfo").unwrap();
+        let mut layers = Layers::new(&table);
+        assert!(layers.may_ask(dir.path()) && layers.may_ask(&dir.path().join("absent")));
+        assert!(!layers.may_ask(Path::new("/proc/self/status")));
         assert!(!answer("lowerdir=/proc/self", dir.path()));
         assert!(!answer("", dir.path()));
     }

@@ -2,12 +2,14 @@
 //! and which container a process is in, from files alone. No runtime is asked,
 //! and none has to be alive.
 
+mod departed;
 pub mod file;
 pub mod groups;
 mod guard;
+mod hosted;
 pub mod init;
 mod known;
-mod layers;
+pub mod layers;
 pub mod mounts;
 pub mod processes;
 pub mod runtime;

@@ -14,13 +14,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::model::{Container, RootfsId};
-use crate::reach::{ProcessKey, Reach, pinned, read_table};
+use crate::reach::{ProcessKey, Reach, read_table};
+use crate::survey::departed::Departed;
 use crate::survey::guard::Guard;
-use crate::survey::known::{Known, host_mount, sighting, take_init};
-use crate::survey::layers::Layers;
-use crate::survey::mounts::{RootKey, RootMount, overlays, root};
+use crate::survey::known::{Known, sighting, take_init};
+use crate::survey::mounts::{RootKey, root};
 use crate::survey::processes::{Init, Inits};
-use crate::survey::runtime::{Owner, Readers};
+use crate::survey::runtime::{Papers, Readers};
 use crate::survey::spots::{Spot, upper_spots};
 
 pub use crate::survey::known::table;
@@ -32,6 +32,8 @@ pub struct Sighting {
     pub id: RootfsId,
     /// Whose it is.
     pub container: Container,
+    /// The files that say so.
+    pub papers: Papers,
     /// The ways in.
     pub reach: Reach,
     /// The container's mount namespace, once its init is known.
@@ -87,6 +89,7 @@ pub struct Survey {
     pub(super) host_root: RootKey,
     pub(super) known: Vec<Known>,
     pub(super) guard: Guard,
+    pub(super) departed: Departed,
     next: u64,
 }
 
@@ -106,6 +109,7 @@ impl Survey {
             host_root: root(&table).map_or(nowhere, |root| root.key),
             known: Vec::new(),
             guard: Guard::new(),
+            departed: Departed::default(),
             next: 1,
         }
     }
@@ -113,34 +117,33 @@ impl Survey {
     /// One pass over the host. `tell` is called as soon as something is known:
     /// a new container may run any moment.
     pub fn pass(&mut self, tell: &mut dyn FnMut(News)) {
-        match read_table("/proc/self/mountinfo".as_ref()) {
-            Ok(table) => {
-                let (found, unreadable) = overlays(&table);
-                if unreadable > 0 {
-                    tell(News::Blind(format!(
-                        "{unreadable} lines of the mount table were not understood"
-                    )));
-                }
-                self.host_mounts(found, &mut Layers::new(&table), tell);
-            }
-            Err(error) => tell(News::Blind(format!("/proc/self/mountinfo: {error}"))),
-        }
+        self.host(tell);
         self.processes(tell);
         tell(News::Done(self.known.len()));
     }
 
     /// Looks again at the directories on the way to one container's file.
     pub fn again(&mut self, id: RootfsId, tell: &mut dyn FnMut(News)) {
-        let Some(known) = self.known.iter().find(|known| known.id == id) else {
+        let Some(known) = self.known.iter_mut().find(|known| known.id == id) else {
             return;
         };
         let begun = Instant::now();
+        known.read_again(&mut self.readers);
         sighting(known, tell);
         // What made its table move may be a container in the container.
         if let Some(namespace) = known.mount_ns {
             self.table(namespace, tell);
         }
         tell(News::Took(id, begun.elapsed()));
+    }
+
+    /// Takes up what was written anew of the files that describe containers.
+    pub fn papers_again(&mut self, tell: &mut dyn FnMut(News)) {
+        for known in &mut self.known {
+            if known.read_again(&mut self.readers) {
+                sighting(known, tell);
+            }
+        }
     }
 
     /// Looks again at the ways to every container's file.
@@ -153,131 +156,23 @@ impl Survey {
     /// Some root filesystem still waits for its init or its name.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
-        self.known
-            .iter()
-            .any(|known| known.reach.init.is_none() || known.container.id.is_none())
-    }
-
-    fn host_mounts(
-        &mut self,
-        found: Vec<RootMount>,
-        layers: &mut Layers<'_>,
-        tell: &mut dyn FnMut(News),
-    ) {
-        self.inits.hosts = found.iter().map(|overlay| overlay.key.device).collect();
-        let mut by_root: HashMap<RootKey, RootMount> = HashMap::new();
-        for overlay in found {
-            // The first mount of a superblock is the runtime's; later ones are binds.
-            by_root.entry(overlay.key.clone()).or_insert(overlay);
-        }
-        let ended = self.guard.ended();
-        for known in self.known.iter_mut().filter(|one| ended.contains(&one.id)) {
-            (known.reach.host, known.guarded) = (None, false);
-        }
-        self.drop_gone(&by_root, tell);
-        for overlay in by_root.into_values() {
-            self.host_mount(overlay, layers, tell);
-        }
-    }
-
-    /// Forgets what is neither mounted on the host nor the root of a living init.
-    fn drop_gone(&mut self, mounted: &HashMap<RootKey, RootMount>, tell: &mut dyn FnMut(News)) {
-        self.known.retain_mut(|known| {
-            let now = mounted.get(&known.root).and_then(host_mount);
-            let within = known.reach.host.as_ref().and_then(|mount| mount.within);
-            let same = now.is_some() && now == known.reach.host;
-            // What is mounted in another namespace is that namespace's to tell.
-            if same || within.is_some_and(|key| pinned(key).is_ok()) {
-                return true;
-            }
-            known.reach.host = None;
-            let lives = known
-                .reach
-                .init
-                .is_some_and(|init| pinned(init.key).is_ok());
-            if !lives {
-                self.guard.forget(known.id);
-                tell(News::Gone(known.id, upper_spots(known.upper.as_deref())));
-            }
-            lives
-        });
-        if self.known.capacity() > 4 * (self.known.len() + 16) {
-            self.known.shrink_to_fit();
-        }
-    }
-
-    fn host_mount(
-        &mut self,
-        overlay: RootMount,
-        layers: &mut Layers<'_>,
-        tell: &mut dyn FnMut(News),
-    ) {
-        let same = |known: &Known| known.root == overlay.key;
-        let elsewhere = |known: &Known| same(known) && known.reach.host_path().is_none();
-        if self.known.iter().any(elsewhere) {
-            self.drop_stale(&overlay.key, tell);
-        }
-        if let Some(index) = self.known.iter().position(same) {
-            return self.seen_again(index, &overlay, tell);
-        }
-        let owner = self.readers.owner(&overlay.mountpoint);
-        let untold = owner == Owner::Unknown;
-        let container = match owner {
-            Owner::Work(_) => return,
-            Owner::Container(container) => *container,
-            Owner::Unknown => unnamed(),
-        };
-        let mut known = Known {
-            id: self.fresh(),
-            layers_answer: layers.answer(&overlay),
-            root: overlay.key.clone(),
-            closed: None,
-            reach: Reach::by_host(host_mount(&overlay)),
-            mount_ns: None,
-            upper: overlay.upper,
-            container,
-            untold,
-            guarded: false,
-        };
-        known.guard(&mut self.guard);
-        if !untold {
-            sighting(&known, tell);
-        }
-        self.known.push(known);
-    }
-
-    /// A root filesystem that is in the book already.
-    fn seen_again(&mut self, index: usize, overlay: &RootMount, tell: &mut dyn FnMut(News)) {
-        let Some(known) = self.known.get_mut(index) else {
-            return;
-        };
-        if known
-            .reach
-            .host
-            .as_ref()
-            .is_none_or(|mount| mount.within.is_some())
-        {
-            known.reach.host = host_mount(overlay);
-        }
-        // Guarded before it is walked: what replaces it meanwhile is told.
-        let mut changed = !known.is_told_apart();
-        known.guard(&mut self.guard);
-        if known.container.id.is_none()
-            && let Owner::Container(container) = self.readers.owner(&overlay.mountpoint)
-            && *container != known.container
-        {
-            known.container = *container;
-            changed = true;
-        }
-        if changed {
-            sighting(known, tell);
-        }
+        self.known.iter().any(|known| {
+            known.reach.init.is_none() || known.container.id.is_none() || known.waits_for_papers()
+        })
     }
 
     fn processes(&mut self, tell: &mut dyn FnMut(News)) {
         let inits = self.inits.scan("/proc".as_ref(), self.host_ns);
         self.inner_mounts(tell);
         self.drop_moved(&inits, tell);
+        let is_new = |key: &RootKey| !self.known.iter().any(|known| known.root == *key);
+        if inits
+            .iter()
+            .any(|(key, init)| init.root.is_overlay() && is_new(key))
+        {
+            // It may have been mounted since the table was read.
+            self.host(tell);
+        }
         for known in &mut self.known {
             let init = inits.get(&known.root);
             if init.map(Init::way) == known.reach.init && known.container.id.is_some() {

@@ -8,6 +8,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use crate::model::Container;
 use crate::parse::fstype::is_trusted;
@@ -15,7 +16,7 @@ use crate::reach::{HostMount, ProcessKey, Reach, is_on_host, pinned, same_on_hos
 use crate::survey::known::{Known, sighting, take_init};
 use crate::survey::mounts::{RootKey, RootMount};
 use crate::survey::processes::{Init, Inner};
-use crate::survey::runtime::Owner;
+use crate::survey::runtime::{Owner, Papers};
 use crate::survey::sight::{News, Survey, unnamed};
 use crate::survey::spots::upper_spots;
 
@@ -74,6 +75,10 @@ impl Survey {
         }
         self.drop_ended(tell);
         self.drop_stale(key, tell);
+        if init.root.is_overlay() && !self.known.iter().any(|known| known.root == *key) {
+            // The host's mount of it leads to the files that name it.
+            self.host(tell);
+        }
         let Some(known) = self.known.iter_mut().find(|known| known.root == *key) else {
             return self.hidden(&init, tell);
         };
@@ -92,9 +97,22 @@ impl Survey {
     /// Takes up the overlays in the tables that were read: each may become the root of a
     /// container, and can be marked before.
     pub(super) fn inner_mounts(&mut self, tell: &mut dyn FnMut(News)) {
-        for Inner { init, overlays } in self.inits.take_inner() {
+        let inner = self.inits.take_inner();
+        let is_new = |key: &RootKey| !self.known.iter().any(|known| known.root == *key);
+        let mut all = inner.iter().flat_map(|one| &one.overlays);
+        if all.any(|overlay| is_new(&overlay.key)) {
+            // A copy of the host's table may be younger than what was read of the host's.
+            self.host(tell);
+        }
+        for Inner { init, overlays } in inner {
             self.unmounted(init.key, &overlays);
+            let now = Instant::now();
             for overlay in &overlays {
+                if self.inits.hosts.contains(&overlay.key.device)
+                    || self.departed.holds(now, overlay)
+                {
+                    continue;
+                }
                 self.drop_stale(&overlay.key, tell);
                 self.inner_mount(&init, overlay, tell);
             }
@@ -142,7 +160,7 @@ impl Survey {
             mounted_again(known, init.key, overlay, tell);
             return;
         }
-        let Some(container) = self.owner_within(init, overlay) else {
+        let Some((container, papers)) = self.owner_within(init, overlay) else {
             return;
         };
         let Some(host) = HostMount::find_within(init.key, &overlay.mountpoint, overlay.mount)
@@ -166,6 +184,7 @@ impl Survey {
             layers_answer: false,
             upper,
             container,
+            papers,
             untold: false,
             guarded: false,
         };
@@ -174,18 +193,26 @@ impl Survey {
     }
 
     /// Whose overlay a mount of another namespace is; `None`: a runtime's own work.
-    fn owner_within(&mut self, init: &Init, overlay: &RootMount) -> Option<Container> {
-        let owner = match overlay.mountpoint.parent() {
-            Some(parent) if self.is_hosts(init, parent) => self.readers.owner(&overlay.mountpoint),
-            _ => Owner::Unknown,
+    fn owner_within(&mut self, init: &Init, overlay: &RootMount) -> Option<(Container, Papers)> {
+        let (owner, papers) = match overlay.mountpoint.parent() {
+            Some(parent) if self.is_hosts(init, parent) => {
+                self.readers.described(&overlay.mountpoint)
+            }
+            _ => (Owner::Unknown, Papers::default()),
         };
         match owner {
             Owner::Work(_) => None,
-            Owner::Container(container) => Some(*container),
-            Owner::Unknown => Some(Container {
-                source: init.contained.then_some("inner-mount"),
-                ..unnamed()
-            }),
+            Owner::Container(container) => Some((*container, papers)),
+            Owner::Unknown => {
+                let source = init.contained.then_some("inner-mount");
+                Some((
+                    Container {
+                        source,
+                        ..unnamed()
+                    },
+                    papers,
+                ))
+            }
         }
     }
 
@@ -220,6 +247,7 @@ impl Survey {
             layers_answer: false,
             upper: upper(init),
             container: unnamed(),
+            papers: Papers::default(),
             untold: false,
             guarded: false,
         };

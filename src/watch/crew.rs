@@ -2,6 +2,7 @@
 //! files, the delivery thread writes. None of them is ever waited for by the loop.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
@@ -39,6 +40,7 @@ pub struct Seat {
     desk: Desk,
     enrich: Enrich,
     realtime: bool,
+    state_roots: Vec<PathBuf>,
 }
 
 /// An examiner at work.
@@ -64,7 +66,8 @@ impl Seat {
             self.store.clone(),
             self.survey.clone(),
         )
-        .enriched(self.enrich.clone());
+        .enriched(self.enrich.clone())
+        .reading(readers(&self.state_roots));
         let progress = Progress::of("examine");
         let (desk, own) = (self.desk.clone(), Arc::clone(&progress));
         let realtime = self.realtime;
@@ -113,8 +116,7 @@ impl Crew {
     ) -> io::Result<Self> {
         let states = Opened::at(options.state_dir.as_deref());
         let deliverer = Deliverer::start(outlet, Arc::clone(bell), states, options.realtime)?;
-        let readers = Readers::new("/".as_ref()).with_state_roots(&options.state_roots);
-        let survey = Survey::new(readers, boot.mount_ns.unwrap_or(0));
+        let survey = Survey::new(readers(&options.state_roots), boot.mount_ns.unwrap_or(0));
         let surveyor = Surveyor::start(survey, Arc::clone(bell))?;
         let dropped = Arc::new(AtomicU64::new(0));
         let (jobs, desk) = Jobs::new(JOBS);
@@ -130,6 +132,7 @@ impl Crew {
             desk,
             enrich,
             realtime: options.realtime,
+            state_roots: options.state_roots.clone(),
         };
         let examiner = seat.hire(Vec::new())?;
         let all = [&surveyor.progress, &examiner.progress];
@@ -145,6 +148,11 @@ impl Crew {
             left_out,
         })
     }
+}
+
+/// Readers of the runtimes' files on this host.
+fn readers(state_roots: &[PathBuf]) -> Readers {
+    Readers::new(Path::new("/")).with_state_roots(state_roots)
 }
 
 /// Has alerts looked into by a thread of its own once they are told.

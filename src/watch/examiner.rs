@@ -10,6 +10,7 @@
 //! What an earlier run knew of a container is taken up at the first look, so that
 //! a change made meanwhile is told, and nothing else.
 
+mod described;
 mod finding;
 mod hold;
 mod known;
@@ -28,6 +29,7 @@ use crossbeam_channel::{RecvTimeoutError, Sender};
 
 use crate::judge::restart::{Last, verdicts};
 use crate::model::{Detection, FileView, Record, RootfsId};
+use crate::survey::runtime::Readers;
 use crate::sys::limits::slim;
 use crate::watch::deliver::Delivery;
 use crate::watch::enricher::Enrich;
@@ -63,6 +65,8 @@ pub struct Examiner {
     unnamed: VecDeque<RootfsId>,
     /// Later facts about alerts are asked for here.
     enrich: Option<Enrich>,
+    /// Read the files that describe containers.
+    readers: Option<Readers>,
     /// The last delivery found no room.
     stuck: Cell<bool>,
 }
@@ -92,6 +96,7 @@ impl Examiner {
             later: HashMap::new(),
             unnamed: VecDeque::new(),
             enrich: None,
+            readers: None,
             stuck: Cell::default(),
         }
     }
@@ -210,16 +215,9 @@ impl Examiner {
     /// An act that is over. One that explains a held look takes its place.
     fn acted(&mut self, subject: Arc<Subject>, mut acted: Acted) {
         let mut until = None;
-        if let Some(mut held) = self.held.remove(&subject.id) {
+        if let Some(held) = self.held.remove(&subject.id) {
             if acted.mask == 0 {
-                held.until = held.until.min(Instant::now() + self.patience(&subject));
-                held.acted.writer = held.acted.writer.or(acted.writer);
-                if let Some(now) = self.see(&subject) {
-                    held.seen = now;
-                }
-                held.subject = subject;
-                self.held.insert(held.subject.id, held);
-                return;
+                return self.look_while_held(held, subject, acted);
             }
             if self.explains(&held, &acted) {
                 // However often an act goes on: the first hold ends when it ends.
@@ -278,7 +276,10 @@ impl Examiner {
             self.survey.ask(Ask::Again(subject.id));
         }
         let is_new = past.earlier || past.last == Last::Unseen;
-        if found.iter().any(|verdict| verdict.change.alert) {
+        let alert = found.iter().any(|verdict| verdict.change.alert);
+        let described = alert.then(|| self.described(subject)).flatten();
+        let subject = described.as_ref().unwrap_or(subject);
+        if alert {
             self.name(subject, &mut acted);
         }
         let views = (&past, after.as_ref());

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use crate::model::{Container, Coverage, Detection, RootfsId, Writer};
 use crate::reach::Reach;
 use crate::survey::mounts::RootKey;
+use crate::survey::runtime::Papers;
 use crate::watch::queue::Ticket;
 
 /// One watched root filesystem, as of its last sighting.
@@ -16,6 +17,8 @@ pub struct Subject {
     pub id: RootfsId,
     /// Whose it is.
     pub container: Container,
+    /// The files that say so.
+    pub papers: Papers,
     /// The ways in.
     pub reach: Reach,
     /// The container's mount namespace, once known.

@@ -69,6 +69,7 @@ impl Watch {
             coverage: tried.coverage(&sighting.trouble),
             trail: trail_of(&self.trail, &sighting),
             container: sighting.container,
+            papers: sighting.papers,
             reach: sighting.reach,
             mount_ns: sighting.mount_ns,
             root: sighting.root,

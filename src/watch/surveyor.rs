@@ -206,6 +206,7 @@ impl Work<'_> {
         }
         if asked.contains(&Ask::Sweep) {
             self.lookout.refresh();
+            self.survey.papers_again(tell);
         }
         Some(all || asked.contains(&Ask::Pass) || asked.contains(&Ask::Sweep))
     }

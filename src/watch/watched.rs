@@ -216,12 +216,14 @@ mod tests {
     use crate::model::{Container, Coverage, Detection, RootfsId, Rung, Writer};
     use crate::reach::Reach;
     use crate::survey::mounts::RootKey;
+    use crate::survey::runtime::Papers;
     use crate::sys::fanotify::mask;
 
     fn watched() -> Watched {
         Watched::new(Arc::new(Subject {
             id: RootfsId(1),
             container: Container::default(),
+            papers: Papers::default(),
             reach: Reach {
                 host: None,
                 init: None,

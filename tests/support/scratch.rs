@@ -160,12 +160,17 @@ pub fn pids() -> impl Iterator<Item = String> {
         .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
+/// A path as a mount table writes it, with a space in octal.
+fn unescaped(text: &str) -> PathBuf {
+    PathBuf::from(text.replace("\\040", " "))
+}
+
 /// Mount points below a path in this mount namespace, innermost first.
 pub fn mounts_below(path: &Path) -> Vec<PathBuf> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let points = table.lines().filter_map(|line| line.split(' ').nth(4));
     let mut below: Vec<PathBuf> = points
-        .map(PathBuf::from)
+        .map(unescaped)
         .filter(|point| point.starts_with(path))
         .collect();
     below.reverse();

@@ -31,7 +31,7 @@ pub fn container(root: &Root, mountpoint: &Path) -> Option<Container> {
     if !TASKS.contains(&name_of(tasks)?) {
         return None;
     }
-    let config = root.json(&bundle.join("config.json"));
+    let config = root.paper(&bundle.join("config.json"));
     if namespace == "moby" {
         let data = config.as_ref().and_then(|config| data_root(config, id));
         return Some(docker::read(

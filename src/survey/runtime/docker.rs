@@ -133,7 +133,7 @@ fn engine(data: &Path) -> Runtime {
 pub fn read(root: &Root, data: &Path, id: &str) -> Container {
     let mut container = placed(Some(id), engine(data), SOURCE);
     let home = data.join("containers").join(id);
-    match root.json(&home.join("config.v2.json")) {
+    match root.paper(&home.join("config.v2.json")) {
         Some(config) => describe(&mut container, &config),
         None => container.missing.push("config"),
     }

@@ -6,6 +6,7 @@
 pub mod containerd;
 pub mod docker;
 mod facts;
+mod papers;
 pub mod podman;
 pub mod runc;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use self::facts::note_missing;
+pub use self::papers::Papers;
 
 use crate::model::Container;
 use crate::survey::file::Root;

@@ -13,6 +13,13 @@ use crate::parse::cgroup::Runtime;
 use crate::survey::file::Root;
 
 const SOURCE: &str = "podman-files";
+/// Containers that need not outlive the machine's next start.
+const VOLATILE: &str = "volatile-containers.json";
+/// Where the host may name another run directory.
+const CONFIGS: [&str; 2] = [
+    "/etc/containers/storage.conf",
+    "/usr/share/containers/storage.conf",
+];
 /// Most bundles that are searched for a mount point.
 const BUNDLES: usize = 4096;
 
@@ -33,6 +40,10 @@ pub fn container(root: &Root, mountpoint: &Path) -> Option<Container> {
         .and_then(|record| facts::string(record, "/id"))
         .map(str::to_owned);
     let id = id.or_else(|| search(root, &home, mountpoint));
+    let record = record.or_else(|| {
+        let run = run_home(root, &home, id.as_deref()?)?;
+        find(root, &run.join(VOLATILE), layer_id)
+    });
     let mut container = placed(id.as_deref(), word(root, &home), SOURCE);
     match &record {
         Some(record) => describe(root, storage, &mut container, record),
@@ -57,28 +68,61 @@ fn word(root: &Root, home: &Path) -> Runtime {
 
 /// The entry of the container that the layer was made for.
 fn record(root: &Root, home: &Path, layer: &str) -> Option<Value> {
-    // Short-lived containers are kept in the run directory, which the storage does not name.
-    let volatile = Path::new("overlay-containers/volatile-containers.json");
-    let mut files = vec![
-        home.join("containers.json"),
-        home.join("volatile-containers.json"),
-    ];
-    files.push(Path::new("/run/containers/storage").join(volatile));
+    let volatile = Path::new("overlay-containers").join(VOLATILE);
+    let mut files = vec![home.join("containers.json"), home.join(VOLATILE)];
+    // A transient store keeps its containers in the run directory, which it does not name.
+    files.push(Path::new("/run/containers/storage").join(&volatile));
+    files.extend(configured(root).map(|run| run.join(&volatile)));
     let users = Path::new("/run/user");
-    let names = root.names(users).unwrap_or_default();
+    // A user's directories are not asked about what is not a user's.
+    let names = match word(root, home) {
+        Runtime::PodmanRootless => root.names(users).unwrap_or_default(),
+        _ => Vec::new(),
+    };
     files.extend(
         names
             .iter()
-            .map(|name| users.join(name).join("containers").join(volatile)),
+            .map(|name| users.join(name).join("containers").join(&volatile)),
     );
-    files.iter().find_map(|file| {
-        let Value::Array(records) = root.json(file)? else {
-            return None;
-        };
-        records
-            .into_iter()
-            .find(|record| facts::string(record, "/layer") == Some(layer))
-    })
+    files.iter().find_map(|file| find(root, file, layer))
+}
+
+/// The entry in one file.
+fn find(root: &Root, file: &Path, layer: &str) -> Option<Value> {
+    let Value::Array(records) = root.paper(file)? else {
+        return None;
+    };
+    records
+        .into_iter()
+        .find(|record| facts::string(record, "/layer") == Some(layer))
+}
+
+/// The run directories that the host's configuration names.
+fn configured(root: &Root) -> impl Iterator<Item = PathBuf> {
+    let named = |file: &str| {
+        let text = String::from_utf8(root.read(Path::new(file))?).ok()?;
+        let table: toml::Table = text.parse().ok()?;
+        table
+            .get("storage")?
+            .get("runroot")?
+            .as_str()
+            .map(PathBuf::from)
+    };
+    let named: Vec<PathBuf> = CONFIGS.into_iter().filter_map(named).collect();
+    named.into_iter().filter(|run| run.is_absolute())
+}
+
+/// Where the run directory keeps containers: files of it are bound into each.
+fn run_home(root: &Root, home: &Path, id: &str) -> Option<PathBuf> {
+    let config = root.json(&home.join(id).join("userdata/config.json"))?;
+    let own = Path::new("overlay-containers").join(id).join("userdata");
+    let mounts = config.get("mounts")?.as_array()?;
+    let sources = mounts
+        .iter()
+        .filter_map(|mount| facts::string(mount, "/source"));
+    let mut below = sources.filter_map(|source| Path::new(source).parent());
+    let found = below.find(|parent| parent.ends_with(&own) && !parent.starts_with(home))?;
+    found.parent()?.parent().map(Path::to_owned)
 }
 
 /// The ID of the container whose bundle names the mount point.
@@ -106,9 +150,7 @@ fn describe(root: &Root, storage: &Path, container: &mut Container, record: &Val
             .as_ref()
             .and_then(|metadata| facts::string(metadata, pointer))
     };
-    container.name = get("/name")
-        .or_else(|| facts::string(record, "/names/0"))
-        .map(str::to_owned);
+    container.name = name(record, get("/name"));
     container.image = get("/image-name").map(facts::image).unwrap_or_default();
     let images = root.json(&storage.join("overlay-images/images.json"));
     let image = facts::string(record, "/image");
@@ -126,6 +168,14 @@ fn describe(root: &Root, storage: &Path, container: &mut Container, record: &Val
     }
 }
 
+/// The name of an entry. A rename changes the list of names, and not the text within.
+fn name(record: &Value, first: Option<&str>) -> Option<String> {
+    let names = record.get("names").and_then(Value::as_array);
+    let mut names = names.into_iter().flatten().filter_map(Value::as_str);
+    let still = first.filter(|first| names.clone().any(|name| name == *first));
+    still.or(names.next()).or(first).map(str::to_owned)
+}
+
 /// What the bundle tells: who manages it, whether it is privileged, its pod.
 fn bundle(root: &Root, userdata: &Path, container: &mut Container) {
     if root.read(&userdata.join("buildah.json")).is_some() {
@@ -135,7 +185,7 @@ fn bundle(root: &Root, userdata: &Path, container: &mut Container) {
         container.id = None;
         return;
     }
-    let Some(config) = root.json(&userdata.join("config.json")) else {
+    let Some(config) = root.paper(&userdata.join("config.json")) else {
         container.missing.push("config");
         return;
     };

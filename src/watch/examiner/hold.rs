@@ -86,6 +86,21 @@ impl Examiner {
         })
     }
 
+    /// A reason to look while something is held: what is there now is told in its place.
+    pub(super) fn look_while_held(&mut self, mut held: Held, subject: Arc<Subject>, acted: Acted) {
+        held.until = held.until.min(Instant::now() + self.patience(&subject));
+        let now = self.see(&subject);
+        // Who took the file away, or the container, did not bring it.
+        if matches!(now, Some(Some(_))) {
+            held.acted.writer = held.acted.writer.or(acted.writer);
+        }
+        if let Some(now) = now {
+            held.seen = now;
+        }
+        held.subject = subject;
+        self.held.insert(held.subject.id, held);
+    }
+
     pub(super) fn hold(
         &mut self,
         subject: Arc<Subject>,

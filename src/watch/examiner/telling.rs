@@ -70,7 +70,9 @@ impl Examiner {
 
     /// An act of which nothing can be seen: the container is gone, or the file cannot
     /// be looked at. What its events alone prove is told without the file.
-    pub(super) fn tell_unseen(&self, subject: &Subject, acted: Acted) {
+    pub(super) fn tell_unseen(&mut self, subject: &Subject, acted: Acted) {
+        let described = self.described(subject);
+        let subject = described.as_ref().unwrap_or(subject);
         let nothing = Past::default();
         let past = self
             .known

@@ -12,6 +12,7 @@ use super::*;
 use crate::model::{Action, Container, Coverage, Rung, Writer};
 use crate::reach::{HostMount, Reach};
 use crate::survey::mounts::RootKey;
+use crate::survey::runtime::Papers;
 use crate::sys::fanotify::mask;
 use crate::sys::walk::{mount_id, open_dir};
 use crate::watch::queue::{Jobs, Pace as Queue};
@@ -34,6 +35,7 @@ fn bench() -> Bench {
     let subject = Arc::new(Subject {
         id: RootfsId(1),
         container: Container::default(),
+        papers: Papers::default(),
         reach: Reach::by_host(HostMount::find(dir.path(), id)),
         mount_ns: None,
         root: RootKey {
@@ -47,8 +49,7 @@ fn bench() -> Bench {
         },
         trail: String::new(),
     });
-    let (records_in, records) = unbounded();
-    let (jobs, work) = Jobs::new(100);
+    let ((records_in, records), (jobs, work)) = (unbounded(), Jobs::new(100));
     let examiner = Examiner::new(records_in, Arc::default(), 100, None, None, Asker::nobody());
     let thread = std::thread::spawn(move || {
         let pace = Pace::new(None, Instant::now());
@@ -181,6 +182,14 @@ fn a_look_that_no_event_explains_is_told() {
     bench.write("/x.so\n");
     bench.send(Acted::look(SystemTime::now(), Detection::Sweep));
     assert_eq!(bench.told(), [(Action::Creation, None)]);
+    // Who then takes the container away with all that is in it did not make it.
+    let bench = self::bench();
+    bench.write("/x.so\n");
+    bench.send(Acted::look(SystemTime::now(), Detection::Sweep));
+    bench.is_done();
+    fs::remove_dir_all(bench.dir.path()).unwrap();
+    bench.act(WRITER, 0);
+    assert_eq!(bench.told(), [(Action::Creation, None)]);
 }
 
 #[test]
@@ -263,7 +272,7 @@ fn an_act_that_goes_on_and_on_is_told_when_the_first_hold_ends() {
 fn a_queue_that_stays_full_is_waited_for_once() {
     let (records, _reader) = bounded(0);
     let nobody = Asker::nobody();
-    let examiner = Examiner::new(records, Arc::default(), 100, None, None, nobody);
+    let mut examiner = Examiner::new(records, Arc::default(), 100, None, None, nobody);
     let subject = bench().subject;
     let start = Instant::now();
     for _ in 0..20 {

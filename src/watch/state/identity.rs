@@ -140,6 +140,7 @@ mod tests {
     use crate::parse::cgroup::Runtime;
     use crate::reach::{HostMount, Reach};
     use crate::survey::mounts::RootKey;
+    use crate::survey::runtime::Papers;
 
     fn subject(id: Option<&str>, rootfs: Option<&str>) -> Subject {
         Subject {
@@ -149,6 +150,7 @@ mod tests {
                 runtime: id.map(|_| Runtime::Docker),
                 ..Container::default()
             },
+            papers: Papers::default(),
             reach: Reach {
                 host: rootfs.map(|path| HostMount {
                     path: PathBuf::from(path),

@@ -4,8 +4,13 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use super::super::command::{bounded, run, try_run};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+
+use super::super::command::{bounded, run, try_run, wait_until};
 use super::super::image::Files;
 use super::super::scratch::Scratch;
 use super::{Daemon, Ids, Runtime};
@@ -27,9 +32,14 @@ pub struct Docker {
 impl Docker {
     /// Starts it; the reason when it does not come up.
     pub fn start() -> Result<Self, String> {
+        Self::start_with("data", false)
+    }
+
+    /// The same with its data in this directory; `restores`: its containers outlive it.
+    pub fn start_with(data: &str, restores: bool) -> Result<Self, String> {
         let scratch = Scratch::new();
         let files = Files::new(&scratch)?;
-        let daemon = daemon(&scratch)?;
+        let daemon = daemon(&scratch, data, restores)?;
         let docker = Self {
             ids: Ids::default(),
             _daemon: daemon,
@@ -74,6 +84,23 @@ impl Docker {
     /// `docker cp` into a container.
     pub fn copy(&self, from: &str, id: &str, to: &str) {
         run(&mut self.client(&["cp", from, &format!("{id}:{to}")]));
+    }
+
+    /// The first process of a container.
+    pub fn init(&self, id: &str) -> i32 {
+        let format = ["inspect", "--format", "{{.State.Pid}}", id];
+        run(&mut self.client(&format)).parse().unwrap()
+    }
+
+    /// Ends dockerd and its containerd as a crash does.
+    pub fn crash(&self) {
+        for file in ["exec/containerd/containerd.pid", "pid"] {
+            let text = fs::read_to_string(self.scratch.join(file)).unwrap();
+            let pid = text.trim().parse().unwrap();
+            kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        }
+        let dead = || try_run(&mut self.client(&["version"])).is_err();
+        assert!(wait_until(Duration::from_secs(5), dead), "dockerd answers");
     }
 
     /// A call of its client.
@@ -124,9 +151,9 @@ fn client(scratch: &Scratch, args: &[&str]) -> Command {
     command
 }
 
-fn daemon(scratch: &Scratch) -> Result<Daemon, String> {
+fn daemon(scratch: &Scratch, data: &str, restores: bool) -> Result<Daemon, String> {
     let mut command = Command::new("dockerd");
-    command.arg("--data-root").arg(scratch.join("data"));
+    command.arg("--data-root").arg(scratch.join(data));
     command.arg("--exec-root").arg(scratch.join("exec"));
     command.arg("--pidfile").arg(scratch.join("pid"));
     command.arg(format!("--host=unix://{}", scratch.join("s").display()));
@@ -144,7 +171,7 @@ fn daemon(scratch: &Scratch) -> Result<Daemon, String> {
     command.args(["--exec-opt", "native.cgroupdriver=cgroupfs"]);
     // The machine's own /etc/docker/daemon.json would contradict these.
     let config = scratch.join("daemon.json");
-    fs::write(&config, "{}").unwrap();
+    fs::write(&config, json!({"live-restore": restores}).to_string()).unwrap();
     command.arg("--config-file").arg(config);
     Daemon::start(&mut command, &scratch.join("dockerd.log"), || {
         try_run(&mut client(scratch, &["version"])).is_ok()

@@ -72,7 +72,8 @@ impl Runtime for Nested {
         for name in ["upper", "work", "rootfs"] {
             fs::create_dir_all(bundle.join(name)).unwrap();
         }
-        runc::specify(&bundle, argv, &format!("/docker/{}/{id}", self.outer));
+        let group = format!("/docker/{}/{id}", self.outer);
+        runc::specify("runc", &bundle, argv, &group);
         self.start(&id);
         id
     }

@@ -15,18 +15,25 @@ pub const PROGRAMS: &[&str] = &["podman", "runc", "busybox"];
 pub struct Podman {
     ids: Ids,
     scratch: Scratch,
+    /// Its directories within the scratch directory: storage, and what a boot clears.
+    places: [&'static str; 2],
 }
 
 impl Podman {
     /// Makes the storage; the reason when podman cannot work here.
     pub fn start() -> Result<Self, String> {
+        Self::start_in(["root", "run"])
+    }
+
+    /// The same with storage and run directory of these names.
+    pub fn start_in(places: [&'static str; 2]) -> Result<Self, String> {
         let scratch = Scratch::new();
         let files = Files::new(&scratch)?;
         // Limits above the caller's would need CAP_SYS_RESOURCE.
         let limits = r#"default_ulimits=["nofile=1024:1024","nproc=4096:4096"]"#;
         let config = format!("[containers]\n{limits}\n");
         fs::write(scratch.join("containers.conf"), config).unwrap();
-        let (root, run) = (scratch.join("root"), scratch.join("run"));
+        let [root, run] = places.map(|name| scratch.join(name));
         let storage =
             format!("[storage]\ndriver=\"overlay\"\ngraphroot={root:?}\nrunroot={run:?}\n");
         fs::write(scratch.join("storage.conf"), storage).unwrap();
@@ -35,6 +42,7 @@ impl Podman {
         let podman = Self {
             ids: Ids::default(),
             scratch,
+            places,
         };
         try_run(podman.podman(&["import"]).arg(&tar).arg(NAME))?;
         Ok(podman)
@@ -69,7 +77,8 @@ impl Client for Podman {
     fn podman(&self, args: &[&str]) -> Command {
         let path = |name: &str| self.scratch.join(name).display().to_string();
         let mut command = bounded("podman", ["--storage-driver", "overlay"]);
-        command.args(["--root", &path("root"), "--runroot", &path("run")]);
+        let [root, run] = self.places.map(path);
+        command.args(["--root", &root, "--runroot", &run]);
         command.args(["--tmpdir", &path("tmp"), "--cgroup-manager", "cgroupfs"]);
         command.args(["--events-backend", "file", "--runtime", "runc"]);
         command.args(args);

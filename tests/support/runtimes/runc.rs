@@ -1,4 +1,4 @@
-//! runc by hand: the harness mounts the overlay and writes the bundle.
+//! runc and crun by hand: the harness mounts the overlay and writes the bundle.
 
 use std::fs;
 use std::path::Path;
@@ -13,11 +13,16 @@ use super::super::image::Files;
 use super::super::scratch::{Scratch, container_id};
 use super::{Ids, Runtime};
 
-/// The programs it needs.
+/// The programs that runc needs.
 pub const PROGRAMS: &[&str] = &["runc", "busybox"];
+/// The programs that crun needs.
+pub const CRUN_PROGRAMS: &[&str] = &["crun", "busybox", "unshare"];
+/// Where a machine of both versions of cgroups has the second.
+const UNIFIED: &str = "/sys/fs/cgroup/unified";
 
-/// runc with a state directory of its own. Fields drop in this order.
+/// runc, or crun, with a state directory of its own. Fields drop in this order.
 pub struct Runc {
+    program: &'static str,
     ids: Ids,
     scratch: Scratch,
     files: Files,
@@ -26,9 +31,19 @@ pub struct Runc {
 impl Runc {
     /// Makes the lower layer; the reason when it cannot be had.
     pub fn start() -> Result<Self, String> {
+        Self::of("runc")
+    }
+
+    /// The same for crun.
+    pub fn start_crun() -> Result<Self, String> {
+        Self::of("crun")
+    }
+
+    fn of(program: &'static str) -> Result<Self, String> {
         let scratch = Scratch::new();
         let files = Files::new(&scratch)?;
         Ok(Self {
+            program,
             ids: Ids::default(),
             scratch,
             files,
@@ -37,8 +52,8 @@ impl Runc {
 
     fn runc(&self, args: &[&str]) -> Command {
         let state = self.scratch.join("state").display().to_string();
-        let mut command = bounded("runc", ["--root", &state]);
-        command.args(args);
+        let mut command = alone(self.program);
+        command.args(["--root", &state]).args(args);
         command
     }
 
@@ -74,7 +89,8 @@ impl Runtime for Runc {
     fn run(&self, _name: &str, argv: &[&str]) -> String {
         let id = self.ids.add(container_id());
         self.mount(&id);
-        specify(&self.scratch.join(&id), argv, &format!("/ldwt/{id}"));
+        let group = format!("/ldwt/{id}");
+        specify(self.program, &self.scratch.join(&id), argv, &group);
         self.launch(&id);
         id
     }
@@ -127,10 +143,24 @@ impl Drop for Runc {
     }
 }
 
+/// A command of the runtime. crun refuses machines where some controllers are of the first
+/// version of cgroups and some of the second: there it sees those of the first alone.
+fn alone(program: &'static str) -> Command {
+    let hybrid = Path::new(UNIFIED).join("cgroup.procs").exists();
+    if program != "crun" || !hybrid {
+        return bounded(program, [""; 0]);
+    }
+    let line = format!("umount {UNIFIED} && exec crun \"$@\"");
+    let private = ["-m", "--propagation", "private"];
+    let mut command = bounded("unshare", private);
+    command.args(["sh", "-c", &line, "crun"]);
+    command
+}
+
 /// Writes the default specification of a bundle with this program, a writable root and
 /// this cgroup.
-pub fn specify(bundle: &Path, argv: &[&str], group: &str) {
-    run(bounded("runc", ["spec", "--bundle"]).arg(bundle));
+pub fn specify(runtime: &str, bundle: &Path, argv: &[&str], group: &str) {
+    run(bounded(runtime, ["spec", "--bundle"]).arg(bundle));
     let path = bundle.join("config.json");
     let mut spec: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     spec["process"]["terminal"] = json!(false);

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod damage;
+mod papers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
