@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::model::Container;
-use crate::parse::fstype::is_trusted;
 use crate::reach::{HostMount, ProcessKey, Reach, is_on_host, pinned, same_on_host};
+use crate::survey::init::directory;
 use crate::survey::known::{Known, sighting, take_init};
 use crate::survey::mounts::{RootKey, RootMount};
 use crate::survey::processes::{Init, Inner};
@@ -125,7 +125,7 @@ impl Survey {
             };
             let same = |o: &&RootMount| o.mount == here.id && o.mountpoint == here.path;
             let found = overlays.iter().find(same);
-            let now = found.and_then(|o| HostMount::find_within(key, &o.mountpoint, o.mount));
+            let now = found.and_then(|o| found_within(key, o));
             if now.as_ref() != Some(here) {
                 known.reach.host = None;
                 known.reach.init = known.reach.init.filter(|init| pinned(init.key).is_ok());
@@ -134,33 +134,33 @@ impl Survey {
     }
 
     fn inner_mount(&mut self, init: &Init, overlay: &RootMount, tell: &mut dyn FnMut(News)) {
-        let known = self
-            .known
-            .iter_mut()
-            .find(|known| known.root == overlay.key);
-        if let Some(known) = known {
-            mounted_again(known, init.key, overlay, tell);
+        if let Some(index) = self.known.iter().position(|one| one.root == overlay.key) {
+            self.complete(index, init, overlay, tell);
+            if let Some(known) = self.known.get_mut(index) {
+                mounted_again(known, init.key, overlay, tell);
+            }
             return;
         }
         let Some(container) = self.owner_within(init, overlay) else {
             return;
         };
-        let Some(host) = HostMount::find_within(init.key, &overlay.mountpoint, overlay.mount)
-        else {
+        let closed = overlay.closed();
+        if closed.is_some() && container.id.is_none() && !container.build {
+            // Whoever has it as a root will be met; until then anybody may mount one.
+            return;
+        }
+        let Some(host) = found_within(init.key, overlay) else {
             return;
         };
-        let upper = overlay
-            .upper
-            .clone()
-            .filter(|upper| self.is_hosts(init, upper));
+        let upper = self.upper_within(init, overlay);
         let known = Known {
             id: self.fresh(),
             root: overlay.key.clone(),
-            closed: None,
             reach: Reach {
-                host: Some(host),
-                init: None,
+                closed: closed.is_some(),
+                ..Reach::by_host(Some(host))
             },
+            closed,
             mount_ns: None,
             // They are named in a namespace of the container's own making.
             layers_answer: false,
@@ -171,6 +171,40 @@ impl Survey {
         };
         sighting(&known, tell);
         self.known.push(known);
+    }
+
+    /// An overlay by FUSE that was met as a root: its mount tells whose it is, and which
+    /// layer of it can be marked.
+    fn complete(
+        &mut self,
+        index: usize,
+        init: &Init,
+        overlay: &RootMount,
+        tell: &mut dyn FnMut(News),
+    ) {
+        let is_open =
+            |known: &Known| known.reach.closed && known.upper.is_none() && known.mount_ns.is_some();
+        if !self.known.get(index).is_some_and(is_open) {
+            return;
+        }
+        let upper = self.upper_within(init, overlay);
+        let owner = self.owner_within(init, overlay);
+        let Some(known) = self.known.get_mut(index).filter(|_| upper.is_some()) else {
+            return;
+        };
+        known.upper = upper;
+        known.reach.host = found_within(init.key, overlay);
+        if let Some(owner) = owner.filter(|owner| owner.id.is_some()) {
+            known.container = owner;
+        }
+        sighting(known, tell);
+    }
+
+    /// The writable layer, where the namespace's path leads to the same place as the host's.
+    fn upper_within(&self, init: &Init, overlay: &RootMount) -> Option<PathBuf> {
+        let beside = || overlay.upper_beside(&overlay.mountpoint);
+        let upper = overlay.upper.clone().or_else(beside);
+        upper.filter(|upper| self.is_hosts(init, upper))
     }
 
     /// Whose overlay a mount of another namespace is; `None`: a runtime's own work.
@@ -201,20 +235,15 @@ impl Survey {
         if !init.root.is_overlay() && (!init.contained || *key == self.host_root) {
             return;
         }
-        let closed = (!is_trusted(&init.root.fstype)).then(|| {
-            let fstype = String::from_utf8_lossy(&init.root.fstype);
-            format!(
-                "the root filesystem is {fstype}: its server may not answer, so it is not asked"
-            )
-        });
+        let closed = init.root.closed();
         let mut known = Known {
             id: self.fresh(),
             root: key.clone(),
-            closed,
             reach: Reach {
-                host: None,
-                init: None,
+                closed: closed.is_some(),
+                ..Reach::by_host(None)
             },
+            closed,
             mount_ns: None,
             // They are named in a namespace of the container's own making.
             layers_answer: false,
@@ -242,16 +271,31 @@ fn mounted_again(
         return;
     }
     if within.is_none() {
-        known.reach.host = HostMount::find_within(key, &overlay.mountpoint, overlay.mount);
+        known.reach.host = found_within(key, overlay);
     }
     let host = known.reach.host.as_ref();
-    if host.is_some_and(|mount| mount.unique.is_none()) {
+    // What only an outpost looks at is looked at when something tells of a change.
+    if !known.reach.closed && host.is_some_and(|mount| mount.unique.is_none()) {
         sighting(known, tell);
+    }
+}
+
+/// The mount below the root of a process, when it is there; what may never answer is not
+/// asked, and the table that showed it is believed.
+fn found_within(key: ProcessKey, overlay: &RootMount) -> Option<HostMount> {
+    match overlay.closed() {
+        Some(_) => Some(HostMount::listed(key, &overlay.mountpoint, overlay.mount)),
+        None => HostMount::find_within(key, &overlay.mountpoint, overlay.mount),
     }
 }
 
 /// The writable layer, as the mounter named it. A user may name any path.
 fn upper(init: &Init) -> Option<PathBuf> {
+    if init.root.closed().is_some() {
+        // By the host's own table: a user's mounts are not in it.
+        let upper = init.root.upper_beside(&directory(init)?)?;
+        return is_on_host(&upper).then_some(upper);
+    }
     let upper = init.root.upper.clone().filter(|_| !init.own_users)?;
     is_on_host(&upper).then_some(upper)
 }

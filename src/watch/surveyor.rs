@@ -169,11 +169,13 @@ impl Work<'_> {
             };
             // First what cannot wait: a pass over many processes takes its time.
             self.lookout.look(&mut self.survey, &mut tell);
-            if asked {
+            let due = next.is_some_and(|due| due <= Instant::now());
+            let fresh = asked | self.lookout.takes_pass();
+            if fresh {
+                // What came up late is to be looked for as long as what came at once.
                 again = AGAIN.iter();
             }
-            let due = next.is_some_and(|due| due <= Instant::now());
-            if asked || due || self.lookout.takes_pass() {
+            if fresh || due {
                 self.survey.pass(&mut tell);
                 let left = self.survey.is_incomplete().then(|| again.next()).flatten();
                 next = left.map(|pause| Instant::now() + *pause);

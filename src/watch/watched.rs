@@ -225,6 +225,7 @@ mod tests {
             reach: Reach {
                 host: None,
                 init: None,
+                closed: false,
             },
             mount_ns: None,
             root: RootKey {

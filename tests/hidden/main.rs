@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 #![allow(clippy::indexing_slicing, clippy::print_stderr)]
 
+mod fuse;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -157,6 +157,7 @@ mod tests {
                     within: None,
                 }),
                 init: None,
+                closed: false,
             },
             mount_ns: None,
             root: RootKey {
