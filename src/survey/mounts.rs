@@ -75,6 +75,15 @@ pub fn inner(table: &[u8], hosts: &HashSet<(u32, u32)>) -> Vec<RootMount> {
         .collect()
 }
 
+/// What LXC mounts where it makes the root of a container, when that is no overlay.
+#[must_use]
+pub fn lxc_root(table: &[u8]) -> Option<RootMount> {
+    let (all, _) = mounts(table);
+    let found = all.iter().map(root_mount);
+    let mut found = found.filter(|mount| mount.mountpoint.ends_with("lxc/rootfs"));
+    found.rfind(|mount| !mount.is_overlay() && mount.closed().is_none())
+}
+
 /// The path on the host of a directory of a filesystem, by the host's table: by the
 /// mount that shows most of it.
 #[must_use]
@@ -211,6 +220,18 @@ mod tests {
         assert_eq!(found[0].closed().as_deref(), Some("fuse.fuse-overlayfs"));
         assert_eq!((beside(1), found[1].closed()), (None, None));
         assert!(!found[0].is_overlay());
+    }
+
+    #[test]
+    fn what_lxc_is_about_to_make_a_root_is_met_before() {
+        let table = b"1 0 8:1 / / rw - ext4 /dev/a rw\n\
+            2 1 8:1 /c/rootfs /usr/lib/lxc/rootfs rw - ext4 /dev/a rw\n\
+            3 2 0:9 / /usr/lib/lxc/rootfs/proc rw - proc p rw\n";
+        assert_eq!(lxc_root(table).unwrap().key.directory, b"/c/rootfs");
+        let none = |line: &[u8]| lxc_root(line).is_none();
+        assert!(none(b"2 1 8:1 /c/rootfs / rw - ext4 /dev/a rw\n"));
+        assert!(none(b"2 1 0:50 / /usr/lib/lxc/rootfs rw - fuse.x f rw\n"));
+        assert!(none(b"2 1 0:50 / /usr/lib/lxc/rootfs rw - overlay o rw\n"));
     }
 
     #[test]

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 
 use crate::model::Container;
 use crate::reach::{HostMount, ProcessKey, Reach, is_on_host, pinned, same_on_host};
-use crate::survey::init::directory;
+use crate::survey::init::{by_init, directory};
 use crate::survey::known::{Known, sighting, take_init};
 use crate::survey::mounts::{RootKey, RootMount};
-use crate::survey::processes::{Init, Inner};
+use crate::survey::processes::{Init, Inner, root_now};
 use crate::survey::runtime::Owner;
 use crate::survey::sight::{News, Survey, unnamed};
 use crate::survey::spots::upper_spots;
@@ -94,8 +94,14 @@ impl Survey {
     pub(super) fn inner_mounts(&mut self, tell: &mut dyn FnMut(News)) {
         for Inner { init, overlays } in self.inits.take_inner() {
             self.unmounted(init.key, &overlays);
+            self.rooted(&init, tell);
             for overlay in &overlays {
-                self.drop_stale(&overlay.key, tell);
+                if !self.may_be_root(&init, overlay) {
+                    continue;
+                }
+                if !self.is_met(&init, overlay) {
+                    self.drop_stale(&overlay.key, tell);
+                }
                 self.inner_mount(&init, overlay, tell);
             }
         }
@@ -131,6 +137,41 @@ impl Survey {
                 known.reach.init = known.reach.init.filter(|init| pinned(init.key).is_ok());
             }
         }
+    }
+
+    /// What was mounted in the namespace and is its root by now, maybe since its table was
+    /// read, is reached through its process: it is the same root filesystem.
+    fn rooted(&mut self, init: &Init, tell: &mut dyn FnMut(News)) {
+        let left = |known: &Known| known.reach.host.is_none() && known.reach.init.is_none();
+        if !self.known.iter().any(left) {
+            return;
+        }
+        let Some(root) = root_now(init.key) else {
+            return;
+        };
+        let init = Init {
+            root,
+            ..init.clone()
+        };
+        let mut known = self.known.iter_mut().filter(|known| left(known));
+        if let Some(known) = known.find(|known| known.root == init.root.key) {
+            take_init(known, Some(&init), &mut self.readers);
+            sighting(known, tell);
+        }
+    }
+
+    /// It is known by that namespace, which was asked a moment ago.
+    fn is_met(&self, init: &Init, mount: &RootMount) -> bool {
+        let within = |known: &Known| known.reach.host.as_ref().and_then(|host| host.within);
+        let met = |known: &Known| known.root == mount.key && within(known) == Some(init.key);
+        self.known.iter().any(met)
+    }
+
+    /// Of what is no overlay only LXC itself, before it goes to the new root, is believed
+    /// that it will be one.
+    fn may_be_root(&self, init: &Init, mount: &RootMount) -> bool {
+        let at_work = init.root.key == self.host_root && mount.key != self.host_root;
+        mount.is_overlay() || mount.closed().is_some() || at_work
     }
 
     fn inner_mount(&mut self, init: &Init, overlay: &RootMount, tell: &mut dyn FnMut(News)) {
@@ -216,6 +257,10 @@ impl Survey {
         match owner {
             Owner::Work(_) => None,
             Owner::Container(container) => Some(*container),
+            // In its cgroup, and with the host's root: LXC is about to start it.
+            Owner::Unknown if init.by_lxc && init.root.key == self.host_root => {
+                by_init(init, &mut self.readers).or_else(|| Some(unnamed()))
+            }
             Owner::Unknown => Some(Container {
                 source: init.contained.then_some("inner-mount"),
                 ..unnamed()

@@ -160,15 +160,9 @@ impl Work<'_> {
             progress.rests();
             let call = self.lookout.wait(next);
             progress.works(None);
-            let asked = match call {
-                Call::Asked => match self.answer(&mut tell) {
-                    Some(pass) => pass,
-                    None => return,
-                },
-                Call::Else => false,
+            let Some(asked) = self.look(call, &mut tell) else {
+                return;
             };
-            // First what cannot wait: a pass over many processes takes its time.
-            self.lookout.look(&mut self.survey, &mut tell);
             let due = next.is_some_and(|due| due <= Instant::now());
             let fresh = asked | self.lookout.takes_pass();
             if fresh {
@@ -182,6 +176,17 @@ impl Work<'_> {
                 self.lookout.follow(&self.survey);
             }
         }
+    }
+
+    /// First what cannot wait: answers and a pass over many processes take their time.
+    fn look(&mut self, call: Call, tell: &mut dyn FnMut(News)) -> Option<bool> {
+        self.lookout.look(&mut self.survey, tell);
+        if call == Call::Else {
+            return Some(false);
+        }
+        let asked = self.answer(tell);
+        self.lookout.look(&mut self.survey, tell);
+        asked
     }
 
     /// Answers all questions; whether a pass is asked for. `None`: nobody asks any more.

@@ -1,5 +1,7 @@
 //! The examiner over a directory that stands for a container. No root is needed.
 
+mod moved;
+
 use std::fs;
 use std::os::fd::AsFd;
 use std::thread::JoinHandle;
