@@ -53,6 +53,9 @@ pub struct Reach {
     pub host: Option<HostMount>,
     /// The container's init, once known.
     pub init: Option<InitRoot>,
+    /// The root filesystem has a server that may never answer: nobody but an outpost goes
+    /// in by these ways.
+    pub closed: bool,
 }
 
 /// A root held open, and where its mount table is.
@@ -66,14 +69,21 @@ impl Reach {
     /// The way by the host's mount alone.
     #[must_use]
     pub fn by_host(host: Option<HostMount>) -> Self {
-        Self { host, init: None }
+        Self {
+            host,
+            init: None,
+            closed: false,
+        }
     }
 
     /// Opens the root: through the init when it still lives, else through the host.
     ///
     /// # Errors
-    /// The errno of the last way tried, or "another mount is there now".
+    /// The errno of the last way tried, or "another mount is there now"; always when closed.
     pub fn open(&self) -> io::Result<Root> {
+        if self.closed {
+            return Err(closed());
+        }
         let through_init = self.open_init();
         match (through_init, &self.host) {
             (Some(Ok(root)), _) => Ok(root),
@@ -89,12 +99,19 @@ impl Reach {
     /// `NotFound` when the init is gone; another kind when it left its root.
     #[must_use]
     pub fn open_init(&self) -> Option<io::Result<Root>> {
-        self.init.map(open_init)
+        self.init.map(|init| match self.closed {
+            true => Err(closed()),
+            false => open_init(init),
+        })
     }
 
     /// One of the ways still leads there. While it does, the device is no other's.
     #[must_use]
     pub fn is_open(&self) -> bool {
+        if self.closed {
+            return self.host.as_ref().is_some_and(HostMount::is_listed)
+                || self.init.is_some_and(|init| has_root(init).is_ok());
+        }
         self.host.as_ref().is_some_and(HostMount::is_there)
             || self.open_init().is_some_and(|root| root.is_ok())
     }
@@ -112,10 +129,14 @@ impl Reach {
     /// As `open`.
     pub fn open_host(&self) -> io::Result<Root> {
         match &self.host {
-            Some(mount) => open_host(mount),
-            None => self.open(),
+            Some(mount) if !self.closed => open_host(mount),
+            _ => self.open(),
         }
     }
+}
+
+fn closed() -> io::Error {
+    io::Error::other("nobody but an outpost goes there")
 }
 
 fn open_host(mount: &HostMount) -> io::Result<Root> {
@@ -155,11 +176,35 @@ pub fn is_on_host(path: &Path) -> bool {
     host_root().and_then(|root| root.object(path)).is_some()
 }
 
+/// Opens a directory of the host whose path somebody else may have named, or may change
+/// meanwhile: what may never answer is not entered.
+///
+/// # Errors
+/// The errno of a step; `NotFound` when it leads to no directory that can be asked.
+pub fn open_on_host(path: &Path) -> io::Result<OwnedFd> {
+    let gone = || io::Error::from(io::ErrorKind::NotFound);
+    let root = host_root().ok_or_else(gone)?;
+    match root.walk(path.as_os_str().as_bytes())?.end {
+        End::Found(found) => Ok(found.fd),
+        _ => Err(gone()),
+    }
+}
+
 fn host_root() -> Option<Root> {
     Some(Root {
         fd: open_dir(Path::new("/")).ok()?,
         table: PathBuf::from(HOST_TABLE),
     })
+}
+
+/// The process has that mount as its root, by its mount table alone.
+fn has_root(InitRoot { key, mount }: InitRoot) -> io::Result<()> {
+    let table = read_table(&home(key.pid).join("mountinfo"))?;
+    pinned(key)?;
+    match by_id(&table, mount).filter(|found| &*found.mountpoint == b"/") {
+        Some(_) => Ok(()),
+        None => Err(io::Error::other("the container's init left its root")),
+    }
 }
 
 fn open_init(InitRoot { key, mount }: InitRoot) -> io::Result<Root> {

@@ -6,9 +6,10 @@ use crate::cli::look::survey;
 use crate::cli::outlet::load;
 use crate::cli::{args, say};
 use crate::error::{Error, shown};
-use crate::examine::file::{Look, look};
+use crate::examine::file::Look;
 use crate::output::words::{image, short_id};
 use crate::watch::jobs::Subject;
+use crate::watch::outpost::Outposts;
 
 /// Surveys and prints.
 ///
@@ -17,20 +18,21 @@ use crate::watch::jobs::Subject;
 pub fn run(typed: &args::Options) -> Result<(), Error> {
     let config = load(typed)?;
     let subjects = survey(&config)?;
+    let mut outposts = Outposts::default();
     if typed.json {
         let mut text = String::new();
         for subject in &subjects {
-            text.push_str(&row(subject).to_string());
+            text.push_str(&row(subject, &mut outposts).to_string());
             text.push('\n');
         }
         return say(&text);
     }
-    say(&table(&subjects))
+    say(&table(&subjects, &mut outposts))
 }
 
 /// The file in one word.
-fn state(subject: &Subject) -> String {
-    match look(&subject.reach, subject.upper.as_deref(), 0) {
+fn state(subject: &Subject, outposts: &mut Outposts) -> String {
+    match outposts.look_at(subject, 0) {
         Look::Absent => "absent".to_owned(),
         Look::File(file) if file.mounted.is_some() => "mounted".to_owned(),
         Look::File(file) if file.in_upper == Some(true) => "written".to_owned(),
@@ -40,7 +42,7 @@ fn state(subject: &Subject) -> String {
     }
 }
 
-fn row(subject: &Subject) -> Value {
+fn row(subject: &Subject, outposts: &mut Outposts) -> Value {
     let container = &subject.container;
     let pod = container.pod.as_ref();
     json!({
@@ -58,11 +60,11 @@ fn row(subject: &Subject) -> Value {
         "rung": subject.coverage.rung.name(),
         "gaps": subject.coverage.gaps,
         "exec-trail": subject.trail,
-        "file": state(subject),
+        "file": state(subject, outposts),
     })
 }
 
-fn table(subjects: &[Subject]) -> String {
+fn table(subjects: &[Subject], outposts: &mut Outposts) -> String {
     let mut rows = vec![
         [
             "CONTAINER",
@@ -84,7 +86,7 @@ fn table(subjects: &[Subject]) -> String {
             word(container.runtime.map(|runtime| runtime.name())),
             word(image(container).as_deref()),
             subject.coverage.rung.name().to_owned(),
-            state(subject),
+            state(subject, outposts),
             word(Some(subject.coverage.gaps.join("; ").as_str()).filter(|gaps| !gaps.is_empty())),
         ]);
     }

@@ -8,11 +8,12 @@ use crate::cli::args;
 use crate::cli::look::survey;
 use crate::cli::outlet::{Configured, load};
 use crate::error::Error;
-use crate::examine::file::{Look, look};
+use crate::examine::file::Look;
 use crate::judge::change::first_sight;
 use crate::model::{Detection, FileView, Finding, Gap, Record};
 use crate::watch::deliver::Outlet;
 use crate::watch::jobs::Subject;
+use crate::watch::outpost::Outposts;
 
 /// Looks, tells, and fails with `Error::Finding` when something is an alert.
 ///
@@ -23,9 +24,10 @@ pub fn run(typed: args::Options) -> Result<(), Error> {
     let subjects = survey(&config)?;
     let mut outlet = Configured::open(&config, typed)?;
     let mut alerts = 0;
+    let mut outposts = Outposts::default();
     for record in subjects
         .iter()
-        .filter_map(|subject| look_at(subject, config.content_limit))
+        .filter_map(|subject| look_at(subject, config.content_limit, &mut outposts))
     {
         alerts += usize::from(matches!(&record, Record::Finding(finding) if finding.change.alert));
         outlet.record(&record).map_err(|why| Error::ReaderGone {
@@ -45,8 +47,8 @@ pub fn run(typed: args::Options) -> Result<(), Error> {
 }
 
 /// What is to be told of one container; `None` when it has no such file.
-fn look_at(subject: &Subject, quote: usize) -> Option<Record> {
-    match look(&subject.reach, subject.upper.as_deref(), quote) {
+fn look_at(subject: &Subject, quote: usize, outposts: &mut Outposts) -> Option<Record> {
+    match outposts.look_at(subject, quote) {
         Look::Absent | Look::Gone => None,
         Look::File(file) => Some(found(subject, *file)),
         Look::Unasked(reason) | Look::Blind(reason) => Some(Record::Gap(Box::new(Gap {

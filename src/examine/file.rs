@@ -16,10 +16,10 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{Content, FileKind, FileView, PRELOAD_PATH};
 use crate::parse::preload::entries;
-use crate::reach::{Reach, Root};
+use crate::reach::{Reach, Root, open_on_host};
 use crate::sys::clock::started;
 use crate::sys::file::{attributes, birth, xattrs};
-use crate::sys::walk::{End, Found, Walk, open_dir, walk};
+use crate::sys::walk::{End, Found, Walk, walk};
 
 /// Bytes hashed; what lies beyond is told as `truncated`. The loader reads the
 /// whole file, but a list of libraries is a few hundred bytes.
@@ -51,6 +51,9 @@ pub enum Look {
 /// the host names it; `quote` bounds the content kept.
 #[must_use]
 pub fn look(reach: &Reach, upper: Option<&Path>, quote: usize) -> Look {
+    if reach.closed {
+        return Look::Unasked("the root filesystem's server may not answer".to_owned());
+    }
     look_by(reach, upper, quote, Root::walk)
 }
 
@@ -255,10 +258,24 @@ fn xattr_digest(file: &File) -> Option<[u8; 32]> {
     Some(digest.finalize().into())
 }
 
+/// What a child saw, with what this process finds in the writable layer.
+#[must_use]
+pub fn placed(look: Look, upper: Option<&Path>) -> Look {
+    let Look::File(mut view) = look else {
+        return look;
+    };
+    if view.mounted.is_none()
+        && let Some(upper) = upper
+    {
+        view.in_upper = in_upper(upper, PRELOAD_PATH.as_bytes()).or(view.in_upper);
+    }
+    Look::File(view)
+}
+
 /// The path exists in the writable layer and is no whiteout (a character device
 /// 0:0, overlayfs documentation, "whiteouts and opaque directories").
 pub(super) fn in_upper(upper: &Path, path: &[u8]) -> Option<bool> {
-    let root = open_dir(upper).ok()?;
+    let root = open_on_host(upper).ok()?;
     let walk = walk(root.as_fd(), path, &mut |_| false).ok()?;
     Some(match walk.end {
         _ if walk.link.is_some() => true,

@@ -7,7 +7,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::{ProcessKey, root_of};
+use super::process::MAX_TABLE;
+use super::{HOST_TABLE, ProcessKey, pinned, read_of, read_table, root_of};
+use crate::parse::mountinfo::by_id;
 use crate::sys::file::{mount_ids, unique_mount_id};
 use crate::sys::walk::{End, mount_id, open_dir};
 
@@ -52,6 +54,28 @@ impl HostMount {
             unique: unique_mount_id(fd.as_fd()),
             within: Some(key),
         })
+    }
+
+    /// The same by the mount table alone: nothing is asked of what is mounted there.
+    #[must_use]
+    pub fn listed(key: ProcessKey, path: &Path, id: u64) -> Self {
+        Self {
+            path: path.to_owned(),
+            id,
+            unique: None,
+            within: Some(key),
+        }
+    }
+
+    /// The mount table still shows it.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        let table = match self.within {
+            Some(key) => pinned(key).and_then(|process| read_of(&process, "mountinfo", MAX_TABLE)),
+            None => read_table(HOST_TABLE.as_ref()),
+        };
+        let path = self.path.as_os_str().as_bytes();
+        table.is_ok_and(|table| by_id(&table, self.id).is_some_and(|is| &*is.mountpoint == path))
     }
 
     /// It is still there.

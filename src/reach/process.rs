@@ -9,7 +9,7 @@ use procfs::process::Process;
 use crate::parse::stat::stat;
 
 /// Largest mount table read for a trust question.
-const MAX_TABLE: u64 = 64 * 1024 * 1024;
+pub(super) const MAX_TABLE: u64 = 64 * 1024 * 1024;
 /// Threads looked through for one that lives.
 const MAX_THREADS: usize = 64;
 /// Largest `stat` line.

@@ -2,6 +2,7 @@
 
 use procfs::process::Process;
 
+use crate::parse::mountinfo::mounts;
 use crate::parse::stat::stat;
 
 use super::process::MAX_STAT;
@@ -22,6 +23,7 @@ fn an_init_that_left_its_root_is_no_way_in() {
     let reach = |mount| Reach {
         host: None,
         init: Some(InitRoot { key: own(), mount }),
+        closed: false,
     };
     // In a plain chroot even this process's root is none of a mount.
     if is_mount_root(open_dir("/".as_ref()).unwrap().as_fd()) != Some(false) {
@@ -79,4 +81,25 @@ fn an_overlay_is_plain_when_all_its_layers_are_found() {
     ] {
         assert!(!plain(options), "{options}");
     }
+}
+
+#[test]
+fn what_is_closed_is_not_opened_and_is_there_while_a_table_shows_it() {
+    let table = read_table("/proc/self/mountinfo".as_ref()).unwrap();
+    let (all, _) = mounts(&table);
+    let root = all
+        .iter()
+        .rfind(|mount| &*mount.mountpoint == b"/")
+        .unwrap();
+    let reach = |mount| Reach {
+        host: None,
+        init: Some(InitRoot { key: own(), mount }),
+        closed: true,
+    };
+    assert!(reach(root.id).is_open() && !reach(u64::MAX).is_open());
+    let seen = reach(root.id);
+    assert!(seen.open().is_err() && seen.open_host().is_err());
+    assert!(seen.open_init().is_some_and(|root| root.is_err()));
+    let listed = |path: &str| HostMount::listed(own(), path.as_ref(), root.id).is_listed();
+    assert!(listed("/") && !listed("/elsewhere"));
 }

@@ -123,7 +123,7 @@ impl Sandbox {
             .iter()
             .find(|mount| mount.mountpoint == merged)
             .and_then(|mount| HostMount::find(&merged, mount.mount));
-        spots(&Reach { host, init: None }, Some(&self.base.join("upper"))).0
+        spots(&Reach::by_host(host), Some(&self.base.join("upper"))).0
     }
 }
 

@@ -80,7 +80,8 @@ fn by_files(init: &Init, answer: &Whois, readers: &mut Readers) -> Option<(Conta
     (same || sure).then_some((*container, papers))
 }
 
-fn directory(init: &Init) -> Option<PathBuf> {
+/// Where the host sees the root filesystem, by its mount table.
+pub(super) fn directory(init: &Init) -> Option<PathBuf> {
     let table = read_table(Path::new("/proc/self/mountinfo")).ok()?;
     host_directory(&table, &init.root.key)
 }

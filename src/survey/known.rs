@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::model::{Container, RootfsId};
 use crate::reach::{HostMount, ProcessKey, Reach, home, pinned};
@@ -13,7 +13,7 @@ use crate::survey::mounts::{RootKey, RootMount};
 use crate::survey::processes::Init;
 use crate::survey::runtime::{Papers, Readers};
 use crate::survey::sight::{News, Sighting, Table};
-use crate::survey::spots::{Kind, spots};
+use crate::survey::spots::{Kind, Spot, spots, upper_spots};
 use crate::sys::pidfd;
 
 /// What the book knows of one root filesystem.
@@ -21,7 +21,7 @@ use crate::sys::pidfd;
 pub(super) struct Known {
     pub(super) id: RootfsId,
     pub(super) root: RootKey,
-    /// Why it cannot be watched at all; `None`: it can.
+    /// The type of a filesystem whose server may never answer; `None`: it is asked.
     pub(super) closed: Option<String>,
     pub(super) reach: Reach,
     pub(super) mount_ns: Option<u64>,
@@ -115,19 +115,14 @@ pub(super) fn host_mount(overlay: &RootMount) -> Option<HostMount> {
 }
 
 pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
-    let open = known.closed.is_none();
     // Opened first: it tells what is mounted from here on, the walk what was before.
-    let table = known
-        .reach
-        .init
-        .filter(|_| open)
-        .and_then(|init| table(init.key));
+    let table = known.reach.init.and_then(|init| table(init.key));
     let (spots, trouble) = match &known.closed {
         None => spots(&known.reach, known.upper.as_deref()),
-        Some(why) => (Vec::new(), vec![why.clone()]),
+        Some(fstype) => by_layer(fstype, known.upper.as_deref()),
     };
     let ways = spots.iter().any(|spot| spot.kind != Kind::Upper);
-    let ended = open && !ways && !known.reach.is_open();
+    let ended = known.closed.is_none() && !ways && !known.reach.is_open();
     if ended || (spots.is_empty() && trouble.is_empty()) {
         // No way in is left: the next pass tells that it is gone.
         return;
@@ -136,15 +131,7 @@ pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
         id: known.id,
         container: known.container.clone(),
         papers: known.papers.clone(),
-        // What must not be entered has no way in.
-        reach: if open {
-            known.reach.clone()
-        } else {
-            Reach {
-                host: None,
-                init: None,
-            }
-        },
+        reach: known.reach.clone(),
         mount_ns: known.mount_ns,
         root: known.root.clone(),
         upper: known.upper.clone(),
@@ -153,6 +140,20 @@ pub(super) fn sighting(known: &Known, tell: &mut dyn FnMut(News)) {
         trouble,
         layers_answer: known.layers_answer,
     })));
+}
+
+/// What can be marked of a root filesystem that is not asked anything: its writable layer,
+/// which lies where the kernel answers; and what is thereby not seen.
+fn by_layer(fstype: &str, upper: Option<&Path>) -> (Vec<Spot>, Vec<String>) {
+    let spots = upper_spots(upper);
+    let left = match spots.is_empty() {
+        true => "its writable layer is not known, so only the sweep looks",
+        false => "marks on its writable layer tell when to look, and nothing tells who wrote",
+    };
+    let why = format!(
+        "the root filesystem is {fstype}, whose server may not answer: a child process looks; {left}"
+    );
+    (spots, vec![why])
 }
 
 /// Opens a table only while its namespace's init is the one meant.

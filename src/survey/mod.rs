@@ -17,5 +17,6 @@ pub mod sight;
 pub mod spots;
 mod strangers;
 pub mod whois;
+mod within;
 
 pub use self::runtime::{Owner, Readers, owner};

@@ -8,8 +8,9 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::parse::fstype::is_trusted;
 use crate::parse::mountinfo::{Mount, mounts};
 
 /// What makes a root filesystem one: the superblock and the directory of it.
@@ -55,20 +56,32 @@ pub fn overlays(table: &[u8]) -> (Vec<RootMount>, usize) {
     (found, unreadable)
 }
 
+/// The overlay that is a server of its own, which users had before the kernel's.
+const FUSE_OVERLAY: &[u8] = b"fuse.fuse-overlayfs";
 /// Most overlays that are looked at in a namespace of somebody else's making.
 const INNER: usize = 256;
 
-/// The overlays mounted whole elsewhere than on `/` in the table of any namespace, but
-/// for those of the given devices, which the host mounts.
+/// The overlays mounted whole elsewhere than on `/` in the table of any namespace, those by
+/// FUSE among them, but for those of the given devices, which the host mounts.
 #[must_use]
 pub fn inner(table: &[u8], hosts: &HashSet<(u32, u32)>) -> Vec<RootMount> {
     let (all, _) = mounts(table);
+    let layered = |mount: &Mount<'_>| mount.is_overlay() || mount.fstype == FUSE_OVERLAY;
     all.iter()
-        .filter(|mount| mount.is_overlay() && &*mount.root == b"/" && &*mount.mountpoint != b"/")
+        .filter(|mount| layered(mount) && &*mount.root == b"/" && &*mount.mountpoint != b"/")
         .filter(|mount| !hosts.contains(&mount.device))
         .take(INNER)
         .map(root_mount)
         .collect()
+}
+
+/// What LXC mounts where it makes the root of a container, when that is no overlay.
+#[must_use]
+pub fn lxc_root(table: &[u8]) -> Option<RootMount> {
+    let (all, _) = mounts(table);
+    let found = all.iter().map(root_mount);
+    let mut found = found.filter(|mount| mount.mountpoint.ends_with("lxc/rootfs"));
+    found.rfind(|mount| !mount.is_overlay() && mount.closed().is_none())
 }
 
 /// The path on the host of a directory of a filesystem, by the host's table: by the
@@ -122,6 +135,20 @@ fn root_mount(mount: &Mount<'_>) -> RootMount {
 }
 
 impl RootMount {
+    /// The type of a filesystem that is asked nothing, since its server may never answer.
+    #[must_use]
+    pub fn closed(&self) -> Option<String> {
+        (!is_trusted(&self.fstype)).then(|| String::from_utf8_lossy(&self.fstype).into_owned())
+    }
+
+    /// The writable layer of an overlay by FUSE, whose options name none: Podman and its
+    /// like keep it beside the mount point.
+    #[must_use]
+    pub fn upper_beside(&self, mountpoint: &Path) -> Option<PathBuf> {
+        let fuse = self.fstype == FUSE_OVERLAY && mountpoint.ends_with("merged");
+        fuse.then(|| mountpoint.with_file_name("diff"))
+    }
+
     /// An overlay mounted whole.
     #[must_use]
     pub fn is_overlay(&self) -> bool {
@@ -136,8 +163,6 @@ pub(super) fn path(bytes: &[u8]) -> PathBuf {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     const TABLE: &[u8] = b"1 0 0:10 / / rw - overlay overlay rw,upperdir=/live\n\
@@ -179,6 +204,34 @@ mod tests {
         assert_eq!(on_host((8, 2), "/vol/c"), Some(PathBuf::from("/data/c")));
         assert_eq!(on_host((8, 2), "/volume/c"), None);
         assert_eq!(on_host((8, 3), "/c"), None);
+    }
+
+    #[test]
+    fn an_overlay_by_fuse_is_not_asked_and_has_its_layer_beside() {
+        let table = b"1 0 8:1 / / rw - ext4 /dev/a rw\n\
+            2 1 0:50 / /s/overlay/a/merged rw - fuse.fuse-overlayfs f rw,user_id=0\n\
+            3 1 0:51 / /s/overlay/b/merged rw - fuse.sshfs f rw\n\
+            4 1 0:52 / /s/overlay/c/merged rw - overlay o rw,lowerdir=/l\n";
+        let found = inner(table, &HashSet::new());
+        let devices: Vec<_> = found.iter().map(|mount| mount.key.device.1).collect();
+        assert_eq!(devices, [50, 52]);
+        let beside = |index: usize| found[index].upper_beside(&found[index].mountpoint);
+        assert_eq!(beside(0), Some(PathBuf::from("/s/overlay/a/diff")));
+        assert_eq!(found[0].closed().as_deref(), Some("fuse.fuse-overlayfs"));
+        assert_eq!((beside(1), found[1].closed()), (None, None));
+        assert!(!found[0].is_overlay());
+    }
+
+    #[test]
+    fn what_lxc_is_about_to_make_a_root_is_met_before() {
+        let table = b"1 0 8:1 / / rw - ext4 /dev/a rw\n\
+            2 1 8:1 /c/rootfs /usr/lib/lxc/rootfs rw - ext4 /dev/a rw\n\
+            3 2 0:9 / /usr/lib/lxc/rootfs/proc rw - proc p rw\n";
+        assert_eq!(lxc_root(table).unwrap().key.directory, b"/c/rootfs");
+        let none = |line: &[u8]| lxc_root(line).is_none();
+        assert!(none(b"2 1 8:1 /c/rootfs / rw - ext4 /dev/a rw\n"));
+        assert!(none(b"2 1 0:50 / /usr/lib/lxc/rootfs rw - fuse.x f rw\n"));
+        assert!(none(b"2 1 0:50 / /usr/lib/lxc/rootfs rw - overlay o rw\n"));
     }
 
     #[test]

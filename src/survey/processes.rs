@@ -10,10 +10,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::parse::cgroup::member;
+use crate::parse::cgroup::{Member, Runtime, member};
 use crate::parse::stat::{stat, status};
 use crate::reach::{InitRoot, ProcessKey, living, mount_ns, pinned, read_of, read_table};
-use crate::survey::mounts::{RootKey, RootMount, inner, root};
+use crate::survey::mounts::{RootKey, RootMount, inner, lxc_root, root};
 use crate::sys::pidfd;
 
 /// A process first seen this long ago has the root that it will keep, mostly.
@@ -37,6 +37,8 @@ pub struct Init {
     pub contained: bool,
     /// Its user namespace is not the host's.
     pub own_users: bool,
+    /// Its cgroup is one of LXC's.
+    pub by_lxc: bool,
 }
 
 impl Init {
@@ -61,7 +63,8 @@ pub struct Inits {
     pub hosts: HashSet<(u32, u32)>,
 }
 
-/// The overlays in the table of one namespace, elsewhere than on its root.
+/// The overlays in the table of one namespace, elsewhere than on its root, and what LXC is
+/// about to make a root.
 #[derive(Debug)]
 pub struct Inner {
     /// Whose table it was.
@@ -213,11 +216,11 @@ pub fn root_of(pid: i32, pidfd: &OwnedFd) -> Option<RootKey> {
     pidfd::exists(pidfd.as_fd()).then_some(key)
 }
 
-/// Which root filesystem a process has as its root now, found again by its key.
+/// What a process has as its root now, found again by its key.
 #[must_use]
-pub fn root_now(key: ProcessKey) -> Option<RootKey> {
+pub fn root_now(key: ProcessKey) -> Option<RootMount> {
     let table = read_of(&pinned(key).ok()?, "mountinfo", MAX_ROOT_TABLE).ok()?;
-    Some(root(&table)?.key)
+    root(&table)
 }
 
 fn read_init(
@@ -232,8 +235,11 @@ fn read_init(
         .ok()?;
     let root = root(&table)?;
     let text = |name: &str| fs::read(home.join(name)).unwrap_or_default();
+    let member = member(&text("cgroup"));
+    let by_lxc = |member: &Member| member.runtime == Runtime::Lxc && member.id.is_some();
+    let by_lxc = member.as_ref().is_some_and(by_lxc);
     let contained = status(&text("status")).ns_pids.len() > 1
-        || member(&text("cgroup")).is_some_and(|member| member.id.is_some());
+        || member.is_some_and(|member| member.id.is_some());
     let users = |home: &Path| fs::read_link(home.join("ns/user")).ok();
     let init = Init {
         key,
@@ -241,8 +247,11 @@ fn read_init(
         root,
         contained,
         own_users: users(&home) != users(&proc_root.join("self")),
+        by_lxc,
     };
-    Some((init, inner(&table, hosts)))
+    let mut overlays = inner(&table, hosts);
+    overlays.extend(lxc_root(&table).filter(|_| by_lxc));
+    Some((init, overlays))
 }
 
 #[cfg(test)]

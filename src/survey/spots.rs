@@ -12,8 +12,8 @@ use std::path::Path;
 use nix::sys::stat::SFlag;
 
 use crate::model::PRELOAD_PATH;
-use crate::reach::Reach;
-use crate::sys::walk::{Dir, End, Walk, open_dir, walk};
+use crate::reach::{Reach, open_on_host};
+use crate::sys::walk::{Dir, End, Walk, walk};
 
 /// What a spot is for: each kind can be left out, to prove what it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -127,7 +127,7 @@ fn on_the_way(walk: Walk, spots: &mut Vec<Spot>) {
 /// it is copied up. Never an image's layer.
 #[must_use]
 pub fn upper_spots(upper: Option<&Path>) -> Vec<Spot> {
-    let Some(root) = upper.and_then(|upper| open_dir(upper).ok()) else {
+    let Some(root) = upper.and_then(|upper| open_on_host(upper).ok()) else {
         return Vec::new();
     };
     let Ok(walk) = walk(root.as_fd(), PRELOAD_PATH.as_bytes(), &mut |_| false) else {
@@ -153,6 +153,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::sys::walk::open_dir;
 
     fn kinds(dir: &Path) -> Vec<(Kind, String, bool)> {
         let root = open_dir(dir).unwrap();

@@ -7,18 +7,16 @@
 //! about one only when it leads to the same place as on the host.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::model::Container;
-use crate::parse::fstype::is_trusted;
-use crate::reach::{HostMount, ProcessKey, Reach, is_on_host, pinned, same_on_host};
+use crate::reach::{ProcessKey, Reach, pinned};
 use crate::survey::known::{Known, sighting, take_init};
 use crate::survey::mounts::{RootKey, RootMount};
-use crate::survey::processes::{Init, Inner};
-use crate::survey::runtime::{Owner, Papers};
+use crate::survey::processes::{Init, Inner, root_now};
+use crate::survey::runtime::Papers;
 use crate::survey::sight::{News, Survey, unnamed};
 use crate::survey::spots::upper_spots;
+use crate::survey::within::{found_within, upper};
 
 const PROC: &str = "/proc";
 
@@ -98,22 +96,29 @@ impl Survey {
     /// container, and can be marked before.
     pub(super) fn inner_mounts(&mut self, tell: &mut dyn FnMut(News)) {
         let inner = self.inits.take_inner();
-        let is_new = |key: &RootKey| !self.known.iter().any(|known| known.root == *key);
-        let mut all = inner.iter().flat_map(|one| &one.overlays);
-        if all.any(|overlay| is_new(&overlay.key)) {
+        let is_new = |one: &Inner, mount: &RootMount| {
+            let is_it = |known: &Known| known.root == mount.key;
+            self.may_be_root(&one.init, mount) && !self.known.iter().any(is_it)
+        };
+        let has_new = |one: &Inner| one.overlays.iter().any(|mount| is_new(one, mount));
+        if inner.iter().any(has_new) {
             // A copy of the host's table may be younger than what was read of the host's.
             self.host(tell);
         }
         for Inner { init, overlays } in inner {
             self.unmounted(init.key, &overlays);
+            self.rooted(&init, tell);
             let now = Instant::now();
             for overlay in &overlays {
                 if self.inits.hosts.contains(&overlay.key.device)
                     || self.departed.holds(now, overlay)
+                    || !self.may_be_root(&init, overlay)
                 {
                     continue;
                 }
-                self.drop_stale(&overlay.key, tell);
+                if !self.is_met(&init, overlay) {
+                    self.drop_stale(&overlay.key, tell);
+                }
                 self.inner_mount(&init, overlay, tell);
             }
         }
@@ -143,7 +148,7 @@ impl Survey {
             };
             let same = |o: &&RootMount| o.mount == here.id && o.mountpoint == here.path;
             let found = overlays.iter().find(same);
-            let now = found.and_then(|o| HostMount::find_within(key, &o.mountpoint, o.mount));
+            let now = found.and_then(|o| found_within(key, o));
             if now.as_ref() != Some(here) {
                 known.reach.host = None;
                 known.reach.init = known.reach.init.filter(|init| pinned(init.key).is_ok());
@@ -151,34 +156,69 @@ impl Survey {
         }
     }
 
+    /// What was mounted in the namespace and is its root by now, maybe since its table was
+    /// read, is reached through its process: it is the same root filesystem.
+    fn rooted(&mut self, init: &Init, tell: &mut dyn FnMut(News)) {
+        let left = |known: &Known| known.reach.host.is_none() && known.reach.init.is_none();
+        if !self.known.iter().any(left) {
+            return;
+        }
+        let Some(root) = root_now(init.key) else {
+            return;
+        };
+        let init = Init {
+            root,
+            ..init.clone()
+        };
+        let mut known = self.known.iter_mut().filter(|known| left(known));
+        if let Some(known) = known.find(|known| known.root == init.root.key) {
+            take_init(known, Some(&init), &mut self.readers);
+            sighting(known, tell);
+        }
+    }
+
+    /// It is known by that namespace, which was asked a moment ago.
+    fn is_met(&self, init: &Init, mount: &RootMount) -> bool {
+        let within = |known: &Known| known.reach.host.as_ref().and_then(|host| host.within);
+        let met = |known: &Known| known.root == mount.key && within(known) == Some(init.key);
+        self.known.iter().any(met)
+    }
+
+    /// Of what is no overlay only LXC itself, before it goes to the new root, is believed
+    /// that it will be one.
+    fn may_be_root(&self, init: &Init, mount: &RootMount) -> bool {
+        let at_work = init.root.key == self.host_root && mount.key != self.host_root;
+        mount.is_overlay() || mount.closed().is_some() || at_work
+    }
+
     fn inner_mount(&mut self, init: &Init, overlay: &RootMount, tell: &mut dyn FnMut(News)) {
-        let known = self
-            .known
-            .iter_mut()
-            .find(|known| known.root == overlay.key);
-        if let Some(known) = known {
-            mounted_again(known, init.key, overlay, tell);
+        if let Some(index) = self.known.iter().position(|one| one.root == overlay.key) {
+            self.complete(index, init, overlay, tell);
+            if let Some(known) = self.known.get_mut(index) {
+                mounted_again(known, init.key, overlay, tell);
+            }
             return;
         }
         let Some((container, papers)) = self.owner_within(init, overlay) else {
             return;
         };
-        let Some(host) = HostMount::find_within(init.key, &overlay.mountpoint, overlay.mount)
-        else {
+        let closed = overlay.closed();
+        if closed.is_some() && container.id.is_none() && !container.build {
+            // Whoever has it as a root will be met; until then anybody may mount one.
+            return;
+        }
+        let Some(host) = found_within(init.key, overlay) else {
             return;
         };
-        let upper = overlay
-            .upper
-            .clone()
-            .filter(|upper| self.is_hosts(init, upper));
+        let upper = self.upper_within(init, overlay);
         let known = Known {
             id: self.fresh(),
             root: overlay.key.clone(),
-            closed: None,
             reach: Reach {
-                host: Some(host),
-                init: None,
+                closed: closed.is_some(),
+                ..Reach::by_host(Some(host))
             },
+            closed,
             mount_ns: None,
             // They are named in a namespace of the container's own making.
             layers_answer: false,
@@ -192,35 +232,6 @@ impl Survey {
         self.known.push(known);
     }
 
-    /// Whose overlay a mount of another namespace is; `None`: a runtime's own work.
-    fn owner_within(&mut self, init: &Init, overlay: &RootMount) -> Option<(Container, Papers)> {
-        let (owner, papers) = match overlay.mountpoint.parent() {
-            Some(parent) if self.is_hosts(init, parent) => {
-                self.readers.described(&overlay.mountpoint)
-            }
-            _ => (Owner::Unknown, Papers::default()),
-        };
-        match owner {
-            Owner::Work(_) => None,
-            Owner::Container(container) => Some((*container, papers)),
-            Owner::Unknown => {
-                let source = init.contained.then_some("inner-mount");
-                Some((
-                    Container {
-                        source,
-                        ..unnamed()
-                    },
-                    papers,
-                ))
-            }
-        }
-    }
-
-    /// A path of that namespace is the host's: nothing of its own covers it.
-    fn is_hosts(&self, init: &Init, path: &Path) -> bool {
-        init.root.key == self.host_root && same_on_host(init.key, path)
-    }
-
     /// A root filesystem that the host's mount table does not show, or not as one. A
     /// service with private mounts has the host's root, or a part of it.
     pub(super) fn hidden(&mut self, init: &Init, tell: &mut dyn FnMut(News)) {
@@ -228,20 +239,15 @@ impl Survey {
         if !init.root.is_overlay() && (!init.contained || *key == self.host_root) {
             return;
         }
-        let closed = (!is_trusted(&init.root.fstype)).then(|| {
-            let fstype = String::from_utf8_lossy(&init.root.fstype);
-            format!(
-                "the root filesystem is {fstype}: its server may not answer, so it is not asked"
-            )
-        });
+        let closed = init.root.closed();
         let mut known = Known {
             id: self.fresh(),
             root: key.clone(),
-            closed,
             reach: Reach {
-                host: None,
-                init: None,
+                closed: closed.is_some(),
+                ..Reach::by_host(None)
             },
+            closed,
             mount_ns: None,
             // They are named in a namespace of the container's own making.
             layers_answer: false,
@@ -270,16 +276,11 @@ fn mounted_again(
         return;
     }
     if within.is_none() {
-        known.reach.host = HostMount::find_within(key, &overlay.mountpoint, overlay.mount);
+        known.reach.host = found_within(key, overlay);
     }
     let host = known.reach.host.as_ref();
-    if host.is_some_and(|mount| mount.unique.is_none()) {
+    // What only an outpost looks at is looked at when something tells of a change.
+    if !known.reach.closed && host.is_some_and(|mount| mount.unique.is_none()) {
         sighting(known, tell);
     }
-}
-
-/// The writable layer, as the mounter named it. A user may name any path.
-fn upper(init: &Init) -> Option<PathBuf> {
-    let upper = init.root.upper.clone().filter(|_| !init.own_users)?;
-    is_on_host(&upper).then_some(upper)
 }

@@ -8,7 +8,8 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout};
+use nix::poll::{PollFd, PollFlags};
+use nix::sys::time::TimeSpec;
 
 use super::epoll::Interest;
 
@@ -22,14 +23,8 @@ pub fn wait(fds: &[(BorrowedFd<'_>, Interest)], limit: Option<Duration>) -> io::
         .iter()
         .map(|(fd, interest)| PollFd::new(*fd, flags(*interest)))
         .collect();
-    let timeout = match limit {
-        // Rounded up: waking a moment early would spin.
-        Some(limit) => {
-            PollTimeout::try_from(limit + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX)
-        }
-        None => PollTimeout::NONE,
-    };
-    match nix::poll::poll(&mut asked, timeout) {
+    // In nanoseconds: a wait for a fraction of a millisecond is one.
+    match nix::poll::ppoll(&mut asked, limit.map(TimeSpec::from), None) {
         Ok(_) | Err(Errno::EINTR) => {}
         Err(errno) => return Err(errno.into()),
     }

@@ -87,7 +87,11 @@ impl Watch {
                 return self.acts(id);
             }
         }
-        let who = (trigger.pid, trigger.pidfd);
+        let who = match watched.subject.reach.closed {
+            // The filesystem's server wrote, and it does not say for whom.
+            true => (0, None),
+            false => (trigger.pid, trigger.pidfd),
+        };
         let earlier = watched.trigger(
             (&self.boot, &mut self.trail),
             who,

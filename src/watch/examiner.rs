@@ -186,8 +186,12 @@ impl Examiner {
 
     /// The container is gone: what was held back is told by what was seen then.
     fn part(&mut self, id: RootfsId) {
-        if let Some(held) = self.held.remove(&id) {
-            self.judge(&held.subject, held.acted, held.seen);
+        match self.held.remove(&id) {
+            Some(held) if held.acted.mask != 0 && held.seen.is_none() => {
+                self.tell_unseen(&held.subject, held.acted);
+            }
+            Some(held) => self.judge(&held.subject, held.acted, held.seen),
+            None => {}
         }
         self.later.remove(&id);
         let known = self.known.remove(&id);
@@ -232,7 +236,7 @@ impl Examiner {
         }
         // One look for both: between two of them the file may come to be.
         let Some(now) = self.see(&subject) else {
-            return self.tell_unseen(&subject, acted);
+            return self.unseen(subject, acted, until);
         };
         if self.is_anothers(subject.id, acted.mask, now.as_ref()) {
             acted = Acted::look(acted.at, acted.detection);

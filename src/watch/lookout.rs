@@ -7,6 +7,7 @@
 //! cgroups, namespaces and mounts as it likes.
 
 mod follow;
+mod quota;
 
 use std::collections::HashMap;
 use std::io;
@@ -15,7 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::follow::Followed;
+use self::follow::{Followed, START_READS};
+use self::quota::Quota;
 use crate::reach::read_table;
 use crate::survey::file::read_up_to;
 use crate::survey::groups::{Born, Groups};
@@ -23,13 +25,13 @@ use crate::survey::sight::{News, Survey};
 use crate::sys::epoll::{Interest, Wake};
 use crate::sys::poll;
 
-/// Between two readings of the cgroups' queue: the shortest, and the longest while they
-/// are made without end.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
-/// What was quiet for this long starts with the shortest pause again.
-const QUIET: Duration = Duration::from_secs(2);
+/// Between two readings of the cgroups' queue: as a rule, and while they are made without
+/// end: LXC gives a container its root a few milliseconds after its cgroup.
+const PAUSE: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(50));
+/// Readings in a second after which they come without end.
+const READINGS: u32 = 100;
 /// Intervals at which a new cgroup is asked: doubling from the first to the last.
-const ASKED: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(512));
+const ASKED: (Duration, Duration) = (Duration::from_micros(250), Duration::from_millis(512));
 /// New cgroups that are asked at a time, and processes of one.
 const YOUNG: usize = 256;
 const PIDS: usize = 16;
@@ -62,13 +64,14 @@ pub struct Lookout {
     told: bool,
     /// The queue of cgroups has something.
     born: bool,
-    last: Instant,
-    pause: Duration,
+    readings: Quota,
     /// The queue is not waited for until then.
     resting: Option<Instant>,
     /// Cgroups that may get their first process: when to ask next, and the interval.
     young: HashMap<PathBuf, (Instant, Duration)>,
     followed: HashMap<u64, Followed>,
+    /// Readings of tables in a hurry.
+    starts: Quota,
     /// Which of the passes after a start is next, and when.
     pass: Option<(usize, Instant)>,
 }
@@ -83,11 +86,11 @@ impl Lookout {
             groups: cgroups(),
             told: false,
             born: false,
-            last: Instant::now(),
-            pause: PAUSE.0,
+            readings: Quota::new(READINGS, Instant::now()),
             resting: None,
             young: HashMap::new(),
             followed: HashMap::new(),
+            starts: Quota::new(START_READS, Instant::now()),
             pass: None,
         }
     }
@@ -185,7 +188,7 @@ impl Lookout {
         }
     }
 
-    /// Reads the queue of cgroups, after a pause that grows while they come without end.
+    /// Reads the queue of cgroups, after a pause that is longer while they come without end.
     fn new_groups(&mut self, now: Instant) {
         let Ok(groups) = &mut self.groups else {
             return;
@@ -196,19 +199,16 @@ impl Lookout {
         if !std::mem::take(&mut self.born) {
             return;
         }
-        let quiet = now.saturating_duration_since(self.last) > QUIET;
-        self.pause = if quiet {
-            PAUSE.0
-        } else {
-            (self.pause * 2).min(PAUSE.1)
-        };
-        self.last = now;
         let lost = Born {
             lost: true,
             ..Born::default()
         };
         let born = groups.read().unwrap_or(lost);
-        self.resting = Some(Instant::now() + self.pause);
+        let pause = match self.readings.take(now) {
+            true => PAUSE.0,
+            false => PAUSE.1,
+        };
+        self.resting = Some(Instant::now() + pause);
         for group in born.groups {
             if self.young.len() < YOUNG {
                 self.young.insert(group, (now, ASKED.0));

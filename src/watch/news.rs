@@ -109,7 +109,8 @@ impl Watch {
             tried.take(spot.kind, outcome);
         }
         // A way that could not be walked to its end proves nothing of the marks on it.
-        if sighting.trouble.is_empty() && tried.has(Kind::Etc) {
+        let whole = sighting.trouble.is_empty() && tried.has(Kind::Etc);
+        if whole || sighting.reach.closed {
             let stale = self.marks.prune(sighting.id, round, &sighting.spots);
             if stale {
                 self.renew(sighting.id);

@@ -8,19 +8,23 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::prctl::set_pdeathsig;
+use nix::sched::{CloneFlags, setns};
+use nix::sys::prctl::{set_dumpable, set_pdeathsig};
 use nix::sys::signal::Signal;
+use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 use serde::{Deserialize, Serialize};
 
-use crate::examine::file::{Look, look_anywhere};
+use crate::examine::file::{Look, look, look_anywhere, placed};
 use crate::model::RootfsId;
-use crate::reach::{InitRoot, ProcessKey, Reach};
+use crate::reach::{InitRoot, ProcessKey, Reach, home, pinned};
+use crate::watch::jobs::Subject;
 use crate::watch::state::view::StoredView;
 
 /// The hidden verb under which this program is an outpost.
@@ -51,13 +55,29 @@ pub struct Outposts {
 }
 
 impl Outposts {
+    /// Looks at a container's file; where this process does not go, a child does.
+    pub fn look_at(&mut self, subject: &Subject, quote: usize) -> Look {
+        let upper = subject.upper.as_deref();
+        match look(&subject.reach, upper, quote) {
+            Look::Unasked(what) => {
+                let seen = self.look(subject.id, &subject.reach, &what);
+                placed(seen, upper.filter(|_| subject.reach.closed))
+            }
+            seen => seen,
+        }
+    }
+
     /// Has a child look. `what` names what it goes behind, for the gap when it does
     /// not come back.
-    pub fn look(&mut self, id: RootfsId, reach: &Reach, what: &str) -> Look {
+    fn look(&mut self, id: RootfsId, reach: &Reach, what: &str) -> Look {
         self.lost
             .retain(|_, child| !matches!(child.try_wait(), Ok(Some(_))));
         let Some(init) = reach.init else {
-            return Look::Unasked(what.to_owned());
+            // Nothing runs in a root filesystem that is not asked and has no init.
+            return match reach.closed {
+                true => Look::Gone,
+                false => Look::Unasked(what.to_owned()),
+            };
         };
         if self.lost.contains_key(&id) || self.lost.len() >= MAX_LOST {
             return Look::Unasked(format!("{what}, and an outpost there does not come back"));
@@ -138,6 +158,18 @@ fn wait_briefly(child: &mut Child) -> io::Result<bool> {
     Ok(false)
 }
 
+/// Enters the user namespace of a process, and asks files as root there. All other ids
+/// stay, and nobody in that namespace may trace this process.
+fn enter_users(key: ProcessKey) -> io::Result<()> {
+    set_dumpable(false)?;
+    let users = File::open(home(key.pid).join("ns/user"))?;
+    pinned(key)?;
+    setns(users, CloneFlags::CLONE_NEWUSER)?;
+    setfsgid(Gid::from_raw(0));
+    setfsuid(Uid::from_raw(0));
+    Ok(())
+}
+
 /// The child: looks once, says what it saw, and ends. It goes with its parent.
 ///
 /// # Errors
@@ -161,13 +193,17 @@ pub fn run(words: &[OsString]) -> io::Result<()> {
         key,
         mount: number(2).ok_or_else(bad)?,
     };
-    let answer = match look_anywhere(
-        &Reach {
-            host: None,
-            init: Some(init),
-        },
-        QUOTE,
-    ) {
+    let reach = Reach {
+        host: None,
+        init: Some(init),
+        closed: false,
+    };
+    let look = match look_anywhere(&reach, QUOTE) {
+        // A user's FUSE answers nobody outside of that user's namespace, root neither.
+        Look::Blind(_) if enter_users(key).is_ok() => look_anywhere(&reach, QUOTE),
+        look => look,
+    };
+    let answer = match look {
         Look::Absent => Answer::Absent,
         Look::Gone => Answer::Gone,
         Look::File(view) => Answer::Seen(Box::new(StoredView::of(&view))),
@@ -175,4 +211,22 @@ pub fn run(words: &[OsString]) -> io::Result<()> {
     };
     let text = serde_json::to_vec(&answer).map_err(io::Error::other)?;
     io::stdout().write_all(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nobody_runs_yet_no_child_is_sent() {
+        let look = |closed| {
+            let reach = Reach {
+                closed,
+                ..Reach::by_host(None)
+            };
+            Outposts::default().look(RootfsId(1), &reach, "x")
+        };
+        assert_eq!(look(true), Look::Gone);
+        assert_eq!(look(false), Look::Unasked("x".to_owned()));
+    }
 }

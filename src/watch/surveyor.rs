@@ -160,26 +160,33 @@ impl Work<'_> {
             progress.rests();
             let call = self.lookout.wait(next);
             progress.works(None);
-            let asked = match call {
-                Call::Asked => match self.answer(&mut tell) {
-                    Some(pass) => pass,
-                    None => return,
-                },
-                Call::Else => false,
+            let Some(asked) = self.look(call, &mut tell) else {
+                return;
             };
-            // First what cannot wait: a pass over many processes takes its time.
-            self.lookout.look(&mut self.survey, &mut tell);
-            if asked {
+            let due = next.is_some_and(|due| due <= Instant::now());
+            let fresh = asked | self.lookout.takes_pass();
+            if fresh {
+                // What came up late is to be looked for as long as what came at once.
                 again = AGAIN.iter();
             }
-            let due = next.is_some_and(|due| due <= Instant::now());
-            if asked || due || self.lookout.takes_pass() {
+            if fresh || due {
                 self.survey.pass(&mut tell);
                 let left = self.survey.is_incomplete().then(|| again.next()).flatten();
                 next = left.map(|pause| Instant::now() + *pause);
                 self.lookout.follow(&self.survey);
             }
         }
+    }
+
+    /// First what cannot wait: answers and a pass over many processes take their time.
+    fn look(&mut self, call: Call, tell: &mut dyn FnMut(News)) -> Option<bool> {
+        self.lookout.look(&mut self.survey, tell);
+        if call == Call::Else {
+            return Some(false);
+        }
+        let asked = self.answer(tell);
+        self.lookout.look(&mut self.survey, tell);
+        asked
     }
 
     /// Answers all questions; whether a pass is asked for. `None`: nobody asks any more.

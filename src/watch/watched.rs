@@ -227,6 +227,7 @@ mod tests {
             reach: Reach {
                 host: None,
                 init: None,
+                closed: false,
             },
             mount_ns: None,
             root: RootKey {

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use super::*;
 use crate::reach::HostMount;
 use crate::sys::walk::mount_id;
+use crate::sys::walk::open_dir;
 
 struct Tree(tempfile::TempDir, Reach);
 
@@ -16,6 +17,7 @@ fn tree() -> Tree {
     let reach = Reach {
         host: HostMount::find(dir.path(), id),
         init: None,
+        closed: false,
     };
     Tree(dir, reach)
 }

@@ -35,6 +35,7 @@ impl Running {
             reach: Reach {
                 host: None,
                 init: None,
+                closed: false,
             },
             device: (0, 0),
             upper: None,

@@ -133,16 +133,30 @@ fn engine(data: &Path) -> Runtime {
 pub fn read(root: &Root, data: &Path, id: &str) -> Container {
     let mut container = placed(Some(id), engine(data), SOURCE);
     let home = data.join("containers").join(id);
-    match root.paper(&home.join("config.v2.json")) {
-        Some(config) => describe(&mut container, &config),
+    let config = root.paper(&home.join("config.v2.json"));
+    match &config {
+        Some(config) => describe(&mut container, config),
         None => container.missing.push("config"),
     }
     let host = root.json(&home.join("hostconfig.json"));
+    container.build = config
+        .as_ref()
+        .zip(host.as_ref())
+        .is_some_and(|(config, host)| is_step(config, host));
     container.privileged = host
         .as_ref()
         .and_then(|host| host.get("Privileged")?.as_bool());
     facts::note_missing(&mut container);
     container
+}
+
+/// A RUN step of the classic builder is a container like any other, but for what nobody
+/// types together: an image by its ID alone, no log, and the image's health check undone.
+fn is_step(config: &Value, host: &Value) -> bool {
+    let image = facts::string(config, "/Config/Image").unwrap_or_default();
+    image.starts_with("sha256:")
+        && facts::string(host, "/LogConfig/Type") == Some("none")
+        && facts::string(config, "/Config/Healthcheck/Test/0") == Some("NONE")
 }
 
 fn describe(container: &mut Container, config: &Value) {

@@ -101,6 +101,23 @@ impl Examiner {
         self.held.insert(held.subject.id, held);
     }
 
+    /// An act of which nothing was seen. A mount in another namespace that becomes a
+    /// container's root is gone from there a moment before the container's init is known:
+    /// the look at what it is then is waited for.
+    pub(super) fn unseen(&mut self, subject: Arc<Subject>, acted: Acted, until: Option<Instant>) {
+        let reach = &subject.reach;
+        let within = reach
+            .host
+            .as_ref()
+            .is_some_and(|host| host.within.is_some());
+        let may_wait = until.is_none_or(|until| until > Instant::now());
+        if within && reach.init.is_none() && acted.mask != 0 && may_wait {
+            self.hold(subject, acted, None, until);
+        } else {
+            self.tell_unseen(&subject, acted);
+        }
+    }
+
     pub(super) fn hold(
         &mut self,
         subject: Arc<Subject>,

@@ -63,7 +63,7 @@ impl Examiner {
             // its root, too.
             let mut others = self.others(subject);
             around.elsewhere = others
-                .find(|other| other.root == root && other.reach.open().is_ok())
+                .find(|other| other.root == root.key && other.reach.open().is_ok())
                 .map(|other| home(&other, "rootfs"));
         }
         around

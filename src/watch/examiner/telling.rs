@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::examine::file::{LEASED, Look, look};
+use crate::examine::file::{LEASED, Look};
 use crate::judge::restart::{Past, verdicts};
 use crate::model::{Detection, FileView, Gap, Record, RootfsId};
 use crate::watch::deliver::Delivery;
@@ -12,6 +12,7 @@ use crate::watch::enricher::Alert;
 use crate::watch::examiner::Examiner;
 use crate::watch::jobs::{Acted, Subject};
 use crate::watch::state::Remember;
+use crate::watch::surveyor::Ask;
 
 /// How long a full delivery queue is waited for before a record is given up and counted.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -22,11 +23,7 @@ impl Examiner {
     /// Looks; `None` when it could not be seen, which is told once.
     #[allow(clippy::option_option)]
     pub(super) fn see(&mut self, subject: &Arc<Subject>) -> Option<Option<FileView>> {
-        let seen = match look(&subject.reach, subject.upper.as_deref(), self.quote) {
-            Look::Unasked(what) => self.outposts.look(subject.id, &subject.reach, &what),
-            seen => seen,
-        };
-        let reason = match seen {
+        let reason = match self.outposts.look_at(subject, self.quote) {
             Look::Absent => {
                 self.sighted(subject.id);
                 return Some(None);
@@ -36,7 +33,13 @@ impl Examiner {
                 return Some(Some(*file));
             }
             // The survey tells when a container is gone; until then nothing is lost.
-            Look::Gone => return None,
+            Look::Gone => {
+                if subject.reach.closed {
+                    // Whoever is at work in it by now is the survey's to find.
+                    self.survey.ask(Ask::Pass);
+                }
+                return None;
+            }
             Look::Unasked(reason) | Look::Blind(reason) => reason,
         };
         if reason == LEASED {

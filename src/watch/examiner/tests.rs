@@ -1,5 +1,8 @@
 //! The examiner over a directory that stands for a container. No root is needed.
 
+mod moved;
+mod parts;
+
 use std::fs;
 use std::os::fd::AsFd;
 use std::thread::JoinHandle;
@@ -327,24 +330,6 @@ fn who_removed_it_did_not_make_what_another_made_since() {
         (Action::Creation, Some(1)),
         (Action::Deletion, Some(WRITER)),
         (Action::Creation, Some(WRITER + 1)),
-    ];
-    assert_eq!(bench.told(), told);
-}
-
-#[test]
-fn what_is_written_without_a_pid_waits_for_the_close_that_has_one() {
-    let bench = with_a_file();
-    bench.write("/x.so\n");
-    let inotify = Acted {
-        mask: mask::MODIFY,
-        writer: Some(Writer::unknown(None)),
-        ..Acted::look(SystemTime::now(), Detection::Event)
-    };
-    bench.send(inotify);
-    bench.act(WRITER, mask::MODIFY | mask::CLOSE_WRITE);
-    let told = [
-        (Action::Creation, Some(1)),
-        (Action::Modification, Some(WRITER)),
     ];
     assert_eq!(bench.told(), told);
 }

@@ -16,6 +16,12 @@ const QUIET: Duration = Duration::from_millis(500);
 /// How long a namespace may be coming up: its pause stays short.
 const COMING_UP: Duration = Duration::from_secs(2);
 const COMING_UP_REST: Duration = Duration::from_millis(3);
+/// In its first moments a namespace may be given its root and its first program within a few
+/// milliseconds: this long, and after pauses this short, its table is read whatever it costs;
+/// all together so many times a second.
+const START: Duration = Duration::from_millis(30);
+const START_REST: Duration = Duration::from_micros(200);
+pub(super) const START_READS: u32 = 300;
 /// All tables together are read for no more than about this part of the time, one in so
 /// many: a mount bomb costs its maker's pause, and the others' not much.
 const PART: u32 = 8;
@@ -66,7 +72,10 @@ impl Lookout {
             if std::mem::take(&mut followed.moved) {
                 let began = Instant::now();
                 survey.table(namespace, tell);
-                followed.rest(began, part);
+                match began < followed.since + START && self.starts.take(began) {
+                    true => followed.resting = Some(Instant::now() + START_REST),
+                    false => followed.rest(began, part),
+                }
             }
         }
         for namespace in ended {

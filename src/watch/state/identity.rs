@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::output::escape::hex;
+use crate::parse::cgroup::Runtime;
 use crate::sys::file::birth;
 use crate::sys::walk::open_dir;
 use crate::watch::jobs::Subject;
@@ -112,7 +113,9 @@ fn agree<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
 
 fn keys(subject: &Subject, rootfs: Option<&Path>) -> Vec<Key> {
     let container = &subject.container;
-    if container.build {
+    // A step that is a container is mounted once more to be committed; BuildKit's are none.
+    let lasts = container.id.is_some() && container.runtime != Some(Runtime::Buildkit);
+    if container.build && !lasts {
         return Vec::new();
     }
     let runtime = container.runtime.map_or("", |runtime| runtime.name());
@@ -137,7 +140,6 @@ fn layer_born(layer: &Path) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::model::{Container, Coverage, RootfsId, Rung};
-    use crate::parse::cgroup::Runtime;
     use crate::reach::{HostMount, Reach};
     use crate::survey::mounts::RootKey;
     use crate::survey::runtime::Papers;
@@ -159,6 +161,7 @@ mod tests {
                     within: None,
                 }),
                 init: None,
+                closed: false,
             },
             mount_ns: None,
             root: RootKey {
@@ -186,9 +189,19 @@ mod tests {
     #[test]
     fn nothing_to_go_by_and_a_step_of_a_build_have_no_state() {
         assert!(Identity::of(&subject(None, None)).1.is_empty());
-        let mut build = subject(Some("a"), Some("/m"));
-        build.container.build = true;
-        assert!(Identity::of(&build).1.is_empty());
+        let keys = |id, runtime| {
+            let mut build = subject(id, Some("/m"));
+            build.container.build = true;
+            build.container.runtime = Some(runtime);
+            Identity::of(&build).1.len()
+        };
+        assert_eq!(keys(None, Runtime::Docker), 0);
+        assert_eq!(keys(Some("a"), Runtime::Buildkit), 0);
+        assert_eq!(
+            keys(Some("a"), Runtime::Docker),
+            2,
+            "it is a container, too"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Real container runtimes, each with daemons, sockets and storage of its own below a
 //! scratch directory, so that nothing of the machine's own runtimes is touched.
 
+pub mod buildah;
 pub mod containerd;
 pub mod cri;
 pub mod docker;

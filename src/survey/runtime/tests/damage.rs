@@ -5,6 +5,8 @@ use std::path::Path;
 
 use super::{container, fixture, some, tree};
 use crate::parse::cgroup::Runtime;
+use crate::survey::file::Root;
+use crate::survey::runtime::docker::read;
 use crate::survey::runtime::{Readers, owner};
 
 #[test]
@@ -28,6 +30,38 @@ fn a_layer_that_no_container_claims_is_a_build_step() {
     ));
     assert_eq!((step.build, step.runtime), (true, Some(Runtime::Buildkit)));
     assert_eq!(step.id, some("t4967jvf8rbufklrhkicskyes"));
+}
+
+#[test]
+fn a_step_of_the_classic_builder_is_a_container_of_a_build() {
+    let id = "ac2f0c8f3f6bfb29c53b6c4b0b5f1c9a6b7d3e2f1a0b9c8d7e6f5a4b3c2d1e0f";
+    let by = |image: &str, check: &str, log: &str| {
+        let home = format!("d/containers/{id}");
+        let config = format!(
+            r#"{{"Config": {{"Image": "{image}", "Healthcheck": {{"Test": ["{check}"]}}}}}}"#
+        );
+        let root = tree(&[
+            (&format!("{home}/config.v2.json"), &config),
+            (
+                &format!("{home}/hostconfig.json"),
+                &format!(r#"{{"LogConfig": {{"Type": "{log}"}}}}"#),
+            ),
+        ]);
+        let found = read(&Root::new(root.path()), Path::new("/d"), id);
+        (found.build, found.id.is_some())
+    };
+    assert_eq!(by("sha256:12", "NONE", "none"), (true, true));
+    for (image, check, log) in [
+        ("debian", "NONE", "none"),
+        ("sha256:12", "CMD", "none"),
+        ("sha256:12", "NONE", "json-file"),
+    ] {
+        assert_eq!(
+            by(image, check, log),
+            (false, true),
+            "{image} {check} {log}"
+        );
+    }
 }
 
 #[test]
