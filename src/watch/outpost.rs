@@ -167,7 +167,8 @@ fn enter_users(key: ProcessKey) -> io::Result<()> {
     setns(users, CloneFlags::CLONE_NEWUSER)?;
     setfsgid(Gid::from_raw(0));
     setfsuid(Uid::from_raw(0));
-    Ok(())
+    // Other rights undo it (prctl(2), "PR_SET_PDEATHSIG").
+    Ok(set_pdeathsig(Signal::SIGKILL)?)
 }
 
 /// The child: looks once, says what it saw, and ends. It goes with its parent.
