@@ -22,12 +22,17 @@ const PROC: &str = "/proc";
 
 impl Survey {
     /// Looks at the processes of a new cgroup. The mount namespace of the first that has
-    /// one of its own.
+    /// one of its own: a runtime in a container is in the container's for a moment more.
     pub fn processes_of(&mut self, pids: &[i32], tell: &mut dyn FnMut(News)) -> Option<u64> {
         let host_ns = self.host_ns;
-        let namespace = pids
-            .iter()
-            .find_map(|&pid| self.inits.look(PROC.as_ref(), pid, host_ns))?;
+        let met = |known: &Known, namespace| {
+            known.mount_ns == Some(namespace) && known.reach.init.is_some()
+        };
+        let namespace = pids.iter().find_map(|&pid| {
+            let namespace = self.inits.look(PROC.as_ref(), pid, host_ns)?;
+            let is_met = self.known.iter().any(|known| met(known, namespace));
+            (!is_met).then_some(namespace)
+        })?;
         self.settle(namespace, tell);
         Some(namespace)
     }
