@@ -161,7 +161,6 @@ fn the_unit_keeps_what_sight_needs_and_no_more() {
     assert_eq!(unit("RestrictAddressFamilies"), ["AF_UNIX"]);
     assert_eq!(unit("RestrictRealtime"), [""; 0]);
     assert_eq!(unit("LimitRTPRIO"), ["10"]);
-    assert_eq!(unit("LimitNICE"), ["-20"]);
 }
 
 #[test]
