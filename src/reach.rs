@@ -8,8 +8,10 @@
 //! not trust.
 
 mod ground;
+mod host;
 
 pub use ground::{Ground, ground};
+pub use host::open_on_host;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -174,20 +176,6 @@ pub fn same_on_host(key: ProcessKey, path: &Path) -> bool {
 #[must_use]
 pub fn is_on_host(path: &Path) -> bool {
     host_root().and_then(|root| root.object(path)).is_some()
-}
-
-/// Opens a directory of the host whose path somebody else may have named, or may change
-/// meanwhile: what may never answer is not entered.
-///
-/// # Errors
-/// The errno of a step; `NotFound` when it leads to no directory that can be asked.
-pub fn open_on_host(path: &Path) -> io::Result<OwnedFd> {
-    let gone = || io::Error::from(io::ErrorKind::NotFound);
-    let root = host_root().ok_or_else(gone)?;
-    match root.walk(path.as_os_str().as_bytes())?.end {
-        End::Found(found) => Ok(found.fd),
-        _ => Err(gone()),
-    }
 }
 
 fn host_root() -> Option<Root> {
