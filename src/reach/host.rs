@@ -14,6 +14,8 @@ use crate::sys::walk::{End, mount_id, walk};
 
 /// A mount of the host that answers is not looked up again for so long: the host's table is
 /// long where many containers run, and the way to each of them crosses the same few mounts.
+/// Mount ids are used again: for so long a FUSE that got the id of such a mount, and was
+/// mounted on the way, would be entered.
 const CROSSED: Duration = Duration::from_secs(1);
 
 thread_local! {
