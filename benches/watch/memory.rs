@@ -17,6 +17,10 @@ use crate::tail::Tail;
 /// After this the survey has given up waiting for inits that never come.
 const SETTLED: Duration = Duration::from_secs(7);
 
+/// After this nothing is kept of a container that is gone: the last of it are the words of
+/// its runtime, for alerts that are still under way.
+const FORGOTTEN: Duration = Duration::from_secs(45);
+
 /// Root filesystems without processes: overlays on a tmpfs that share one lower layer.
 pub struct Many {
     scratch: Scratch,
@@ -93,6 +97,8 @@ pub fn run(count: usize) {
     wait_until(SETTLED, || watched(&files) == 0);
     sleep(Duration::from_millis(500));
     row("all unmounted", &ldwatch, &files);
+    sleep(FORGOTTEN);
+    row("the same, 45 s later", &ldwatch, &files);
     println!("refused to unmount: {busy} (EBUSY)");
     println!("from start to ready: {} us ({line})", micros(took));
     ldwatch.stop();
