@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use support::command::wait_until;
+use support::load::Held;
 use support::overlay::Image;
 use support::record;
 use support::runtimes::Runtime;
@@ -21,7 +22,7 @@ use support::runtimes::docker::{self, Docker};
 use support::runtimes::podman::{self, Podman};
 use support::scratch::nonce;
 use support::watcher::{Seen, Watcher};
-use support::{PRELOAD, gate, load};
+use support::{PRELOAD, gate};
 
 /// Cycles after which what the watcher holds is the measure of the rest.
 const WARM: usize = 3;
@@ -31,20 +32,6 @@ const MORE: u64 = 2 * 1024;
 fn cycles() -> usize {
     let text = std::env::var("LDWATCH_CYCLES").unwrap_or_default();
     text.parse().unwrap_or(5)
-}
-
-/// What the watcher holds.
-#[derive(Debug, Clone, Copy)]
-struct Held {
-    memory: u64,
-    descriptors: usize,
-}
-
-fn held(watcher: &Watcher) -> Held {
-    Held {
-        memory: load::memory(watcher.pid(), "VmRSS"),
-        descriptors: load::descriptors(watcher.pid()),
-    }
 }
 
 /// Starts, writes to without pause, stops, starts again and removes one container.
@@ -73,12 +60,12 @@ fn go_round(name: &str, runtime: &dyn Runtime, stopped: bool) {
     let watcher = Watcher::start(&runtime.config());
     let before = overlays();
     let signal = |which| kill(watcher.pid(), which).unwrap();
-    let mut warm = held(&watcher);
+    let mut warm = Held::by(watcher.pid());
     let start = Instant::now();
     for number in 0..cycles() + WARM {
         if number == WARM {
             settle();
-            warm = held(&watcher);
+            warm = Held::by(watcher.pid());
         }
         if stopped && number == WARM {
             signal(Signal::SIGSTOP);
@@ -94,10 +81,9 @@ fn go_round(name: &str, runtime: &dyn Runtime, stopped: bool) {
     let gone = wait_until(Duration::from_secs(10), || overlays() == before);
     assert!(gone, "{name}: mounts are left: {} of {before}", overlays());
     alive(&watcher);
-    let within =
-        |now: Held| now.memory <= warm.memory + MORE && now.descriptors <= warm.descriptors + 2;
-    wait_until(Duration::from_secs(60), || within(held(&watcher)));
-    let now = held(&watcher);
+    let within = |now: Held| now.kib <= warm.kib + MORE && now.fds <= warm.fds + 2;
+    wait_until(Duration::from_secs(60), || within(Held::by(watcher.pid())));
+    let now = Held::by(watcher.pid());
     eprintln!(
         "{name}, watcher {}: {} cycles in {:?}, {warm:?} -> {now:?}",
         if stopped { "stopped" } else { "running" },

@@ -11,14 +11,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::mount::{MntFlags, umount2};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
-use support::command::{run, wait_until};
-use support::load::{descriptors, memory};
+use support::command::{Stopped, run, wait_until};
+use support::load::{Held, memory};
 use support::overlay::{Image, Overlay, Wish};
 use support::program::{self, Outcome};
-use support::record::{Expect, carries, field, text};
+use support::record::{Expect, carries, text};
 use support::scratch::{container_id, nonce};
 use support::watcher::Watcher;
 use support::{PRELOAD, gate};
@@ -124,22 +122,6 @@ fn a_change_in_a_storm_that_overflows_the_queue_is_told_and_so_is_the_overflow()
     watcher.stop();
 }
 
-/// A process that is stopped, and goes on with the end of this value.
-struct Stopped(Pid);
-
-impl Stopped {
-    fn stop(pid: Pid) -> Self {
-        kill(pid, Signal::SIGSTOP).unwrap();
-        Self(pid)
-    }
-}
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        let _ = kill(self.0, Signal::SIGCONT);
-    }
-}
-
 /// Half of the storm: names in `etc` that are none of the watcher's business.
 fn storm(container: &Overlay) {
     let count = FILES.to_string();
@@ -201,12 +183,12 @@ fn a_thousand_containers_are_watched_and_leave_nothing_behind() {
     };
     let image = Image::new();
     let watcher = Watcher::start("sweep = \"1s\"\n");
-    let ours = || watched_below(&watcher, image.lower().parent().unwrap());
+    let ours = || watcher.watched_below(image.lower().parent().unwrap());
     // The first container of all makes the queues and their buffers.
     if gate::have(crowd(&image, 1, &ours)).is_none() {
         return;
     }
-    let (fds, kib) = holds(&watcher);
+    let before = Held::by(watcher.pid());
     let begun = Instant::now();
     let Some(mut mounts) = gate::have(Mounts::make(&image, CONTAINERS)) else {
         return;
@@ -218,18 +200,14 @@ fn a_thousand_containers_are_watched_and_leave_nothing_behind() {
     assert_eq!(listed(&image), CONTAINERS, "`ldwatch list --json`");
     let busy = mounts.end();
     assert!(wait_until(PATIENCE, || ours() == 0), "{} left", ours());
-    // Fewer is no leak: elsewhere on this machine a container may have ended.
-    let back = wait_until(PATIENCE, || descriptors(watcher.pid()) <= fds);
-    let end = || holds(&watcher);
-    assert!(back, "{fds} before, {:?} after", end());
-    let small = || memory(watcher.pid(), "VmRSS") <= kib + MIB;
-    let shrunk = wait_until(PATIENCE, small);
-    let (fds_after, kib_after) = end();
+    let held = || Held::by(watcher.pid());
+    let back = wait_until(PATIENCE, || held().is_within(before, MIB));
+    let after = held();
     eprintln!(
         "{CONTAINERS} containers (mounted in {mounted:?}): {most} KiB; umount busy {busy} times; \
-         before {fds} fds, {kib} KiB; after {fds_after} fds, {kib_after} KiB"
+         before {before:?}, after {after:?}"
     );
-    assert!(shrunk, "{kib} KiB before, {kib_after} KiB after");
+    assert!(back, "{before:?} before, {after:?} after");
     watcher.stop();
 }
 
@@ -243,21 +221,6 @@ fn crowd(image: &Image, count: usize, ours: &dyn Fn() -> usize) -> Result<(), St
     mounts.end();
     assert!(wait_until(PATIENCE, || ours() == 0), "{} left", ours());
     Ok(())
-}
-
-fn holds(watcher: &Watcher) -> (usize, u64) {
-    let pid = watcher.pid();
-    (descriptors(pid), memory(pid, "VmRSS"))
-}
-
-/// Containers of this test in the status file.
-fn watched_below(watcher: &Watcher, base: &std::path::Path) -> usize {
-    let status = watcher.status().unwrap_or_default();
-    let all = field(&status, "containers").and_then(Value::as_array);
-    all.into_iter()
-        .flatten()
-        .filter(|one| PathBuf::from(text(one, "rootfs")).starts_with(base))
-        .count()
 }
 
 /// Containers of this test that `ldwatch list --json` shows.

@@ -10,16 +10,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
-use support::command::{run, wait_until};
+use support::command::{Stopped, run, wait_until};
 use support::hand::Hand;
-use support::load::{descriptors, memory};
+use support::load::Held;
 use support::overlay::{Image, Overlay, Wish};
 use support::program::{self, Outcome};
 use support::quiet::writes;
-use support::record::{carries, field, is_alert, text};
+use support::record::{carries, is_alert, text};
 use support::scratch::{nonce, tag};
 use support::watcher::Watcher;
 use support::{PRELOAD, gate, tiny};
@@ -47,16 +45,6 @@ fn executing(container: &Overlay, count: usize) -> Child {
     command.stdin(Stdio::null()).spawn().unwrap()
 }
 
-fn counter(watcher: &Watcher, name: &str) -> u64 {
-    let status = watcher.status().unwrap_or_default();
-    let value = field(&status, &format!("counters.{name}"));
-    value.and_then(Value::as_u64).unwrap_or(0)
-}
-
-fn threads(pid: Pid) -> usize {
-    fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
-}
-
 /// `LDWATCH_EXECS` programs and a tenth as many alerts by default: `scripts/full` asks
 /// for a hundred thousand of each.
 #[test]
@@ -76,26 +64,24 @@ fn many_programs_and_many_alerts_leave_nothing_behind() {
     assert!(executing(&container, 5000).wait().unwrap().success());
     let mut hand = container.hand(PRELOAD);
     let mut told = write_again(&watcher, &mut hand, PORTION);
-    let holds = || (descriptors(watcher.pid()), threads(watcher.pid()));
-    let (before, kib) = (holds(), memory(watcher.pid(), "VmRSS"));
+    let held = || Held::by(watcher.pid());
+    let before = held();
     assert!(executing(&container, execs).wait().unwrap().success());
     for _ in 0..alerts.div_ceil(PORTION) {
         told += write_again(&watcher, &mut hand, PORTION);
     }
-    let read = || counter(&watcher, "execs") >= (execs + 5000) as u64;
-    assert!(wait_until(PATIENCE, read), "{}", counter(&watcher, "execs"));
+    let read = || watcher.counter("execs") >= (execs + 5000) as u64;
+    assert!(wait_until(PATIENCE, read), "{}", watcher.counter("execs"));
     // Elsewhere on this machine a container may come or go.
-    let same = wait_until(PATIENCE, || holds().0 <= before.0 && holds().1 <= before.1);
-    let grown = memory(watcher.pid(), "VmRSS").saturating_sub(kib);
+    let same = wait_until(PATIENCE, || held().is_within(before, MIB));
     eprintln!(
-        "{execs} programs, {told} alerts: {before:?} before, {:?} after; {grown} KiB more; lost {}",
-        holds(),
-        counter(&watcher, "execs-lost")
+        "{execs} programs, {told} alerts: {before:?} before, {:?} after; lost {}",
+        held(),
+        watcher.counter("execs-lost")
     );
     assert!(told >= PORTION + alerts, "{told} alerts");
-    assert!(same, "{before:?} before, {:?} after", holds());
-    assert!(grown <= MIB, "{grown} KiB more");
-    assert_eq!(counter(&watcher, "execs-lost"), 0);
+    assert!(same, "{before:?} before, {:?} after", held());
+    assert_eq!(watcher.counter("execs-lost"), 0);
     watcher.stop();
 }
 
@@ -144,12 +130,10 @@ fn a_storm_of_programs_costs_names_and_no_change() {
     // at its end.
     let lost = wait_until(PATIENCE, || {
         let _another = image.start();
-        wait_until(Duration::from_secs(2), || {
-            counter(&watcher, "execs-lost") > 0
-        })
+        wait_until(Duration::from_secs(2), || watcher.counter("execs-lost") > 0)
     });
     assert!(lost, "{:?}", watcher.status());
-    assert_eq!(counter(&watcher, "overflows"), 0);
+    assert_eq!(watcher.counter("overflows"), 0);
     let own = nonce();
     let more = container.attack(&["append", PRELOAD, &own]);
     assert_eq!(more, Outcome::Done);
@@ -186,15 +170,15 @@ fn a_storm_of_programs_makes_no_alert_of_another_late() {
     took.sort();
     // What was counted stands in the status that the next container has written.
     let _another = image.start();
-    wait_until(PATIENCE, || counter(&watcher, "execs") > 0);
+    wait_until(PATIENCE, || watcher.counter("execs") > 0);
     let most = took[took.len() - 1];
-    let [execs, lost] = ["execs", "execs-lost"].map(|name| counter(&watcher, name));
+    let [execs, lost] = ["execs", "execs-lost"].map(|name| watcher.counter(name));
     eprintln!(
         "{execs} programs in {seconds} s, {lost} times the trail was full; {} writes told, median {:?}, most {most:?}",
         took.len(),
         took[took.len() / 2]
     );
-    assert_eq!(counter(&watcher, "overflows"), 0);
+    assert_eq!(watcher.counter("overflows"), 0);
     let limit = if gate::full() { 10 } else { 2000 };
     assert!(most <= Duration::from_millis(limit), "{took:?}");
     watcher.pass_over();
@@ -209,22 +193,6 @@ fn overflow(container: &Overlay) {
     let storm: Vec<Child> = (0..2).map(|_| begin()).collect();
     for mut child in storm {
         assert!(child.wait().unwrap().success());
-    }
-}
-
-/// A process that is stopped, and goes on with the end of this value.
-struct Stopped(Pid);
-
-impl Stopped {
-    fn stop(pid: Pid) -> Self {
-        kill(pid, Signal::SIGSTOP).unwrap();
-        Self(pid)
-    }
-}
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        let _ = kill(self.0, Signal::SIGCONT);
     }
 }
 
@@ -252,8 +220,8 @@ fn the_trail_is_kept_where_layers_answer_and_not_when_switched_off() {
     for (config, kept) in [("", true), ("exec-trail = false\n", false)] {
         let watcher = Watcher::start(&format!("sweep = \"1s\"\n{config}"));
         assert!(executing(&plain, 50).wait().unwrap().success());
-        let counted = wait_until(Duration::from_secs(5), || counter(&watcher, "execs") >= 50);
-        assert_eq!(counted, kept, "{config:?}: {}", counter(&watcher, "execs"));
+        let counted = wait_until(Duration::from_secs(5), || watcher.counter("execs") >= 50);
+        assert_eq!(counted, kept, "{config:?}: {}", watcher.counter("execs"));
         watcher.stop();
     }
 }

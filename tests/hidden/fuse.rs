@@ -4,11 +4,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
 
-use super::support::command::{run, wait_until};
+use super::support::command::{Stopped, run, wait_until};
 use super::support::record::{Expect, field, is_alert, text, texts};
 use super::support::runtimes::Runtime;
 use super::support::runtimes::rootless::{self, Rootless};
@@ -79,7 +77,7 @@ fn a_root_that_does_not_answer_holds_up_nobody() {
     watcher.mine(&other);
     // The kernel answers from its caches that there is no file, not what one holds.
     write(&podman, &watcher, &mute);
-    let stopped = Stopped::at(server);
+    let stopped = Stopped::stop(server);
     gap(&watcher, &mute, "not-seen", "an outpost got no answer");
     write(&podman, &watcher, &other);
     assert_eq!(text(&listed(&other), "file"), "written");
@@ -107,22 +105,6 @@ fn append(podman: &Rootless, watcher: &Watcher, id: &str) {
         nonce: Some(&own),
     };
     watcher.expect(&change).unwrap();
-}
-
-/// A process that does nothing for now; goes on when the value ends.
-struct Stopped(Pid);
-
-impl Stopped {
-    fn at(pid: Pid) -> Self {
-        kill(pid, Signal::SIGSTOP).unwrap();
-        Self(pid)
-    }
-}
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        let _ = kill(self.0, Signal::SIGCONT);
-    }
 }
 
 fn gap(watcher: &Watcher, id: &str, reason: &str, detail: &str) -> Seen {

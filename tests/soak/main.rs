@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 use account::Account;
 use field::Field;
 use nix::sys::signal::{Signal, kill};
+use support::gate;
+use support::load::Held;
 use support::watcher::Watcher;
-use support::{gate, load};
 
 /// Lines of the table.
 const LINES: u32 = 24;
@@ -26,30 +27,18 @@ const WARM: usize = 6;
 /// What may be held more at the end, in KiB.
 const MORE: u64 = 2048;
 
-#[derive(Clone, Copy)]
-struct Held {
-    memory: u64,
-    descriptors: usize,
-    threads: usize,
-}
-
 fn seconds() -> u64 {
     let text = std::env::var("LDWATCH_SOAK").unwrap_or_default();
     text.parse().unwrap_or(20)
 }
 
 fn line(watcher: &Watcher, start: Instant, account: &Account) -> Held {
-    let pid = watcher.pid();
-    let held = Held {
-        memory: load::memory(pid, "VmRSS"),
-        descriptors: load::descriptors(pid),
-        threads: load::threads(pid),
-    };
+    let held = Held::by(watcher.pid());
     eprintln!(
         "{:>6} s {account} | {:>6} KiB {:>4} fds {:>2} threads",
         start.elapsed().as_secs(),
-        held.memory,
-        held.descriptors,
+        held.kib,
+        held.fds,
         held.threads
     );
     held
@@ -100,17 +89,17 @@ fn hours_of_attacks_are_all_accounted_for_and_leave_nothing() {
 fn growth(table: &[Held]) -> Option<String> {
     let (warm, last) = (table.get(..WARM)?, table.last()?);
     let most = |what: fn(&Held) -> u64| warm.iter().map(what).max().unwrap_or(0);
-    let memory = most(|held| held.memory);
-    let descriptors = most(|held| held.descriptors as u64);
+    let memory = most(|held| held.kib);
+    let descriptors = most(|held| held.fds as u64);
     let threads = most(|held| held.threads as u64);
-    let grown = last.memory > memory + memory / 8 + MORE
-        || last.descriptors as u64 > descriptors + 4
+    let grown = last.kib > memory + memory / 8 + MORE
+        || last.fds as u64 > descriptors + 4
         || last.threads as u64 > threads;
-    let (now, then) = (last.memory, memory);
+    let (now, then) = (last.kib, memory);
     grown.then(|| {
         format!(
             "it grew: {then} -> {now} KiB, {descriptors} -> {} fds, {threads} -> {} threads",
-            last.descriptors, last.threads
+            last.fds, last.threads
         )
     })
 }

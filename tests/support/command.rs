@@ -5,6 +5,9 @@ use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 /// A command that `timeout(1)` ends after two minutes, without input.
 pub fn bounded<A: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new("timeout");
@@ -49,4 +52,20 @@ pub fn wait_until(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim().to_owned()
+}
+
+/// A process that is stopped, and goes on with the end of this value.
+pub struct Stopped(Pid);
+
+impl Stopped {
+    pub fn stop(pid: Pid) -> Self {
+        kill(pid, Signal::SIGSTOP).unwrap();
+        Self(pid)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGCONT);
+    }
 }

@@ -1,4 +1,4 @@
-//! What a process holds: descriptors and memory, as `/proc` tells.
+//! What a process holds: descriptors, threads, marks and memory, as `/proc` tells.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -6,6 +6,44 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::unistd::Pid;
+
+/// What a process holds at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    pub fds: usize,
+    pub threads: usize,
+    /// Marks of fanotify and watches of inotify.
+    pub marks: usize,
+    /// `VmRSS`.
+    pub kib: u64,
+}
+
+impl Held {
+    /// What the process holds now.
+    pub fn by(pid: Pid) -> Self {
+        let kinds = [
+            "fanotify ino:",
+            "fanotify sdev:",
+            "fanotify mnt_id:",
+            "inotify wd:",
+        ];
+        Self {
+            fds: descriptors(pid),
+            threads: threads(pid),
+            marks: count(pid, |line| kinds.iter().any(|kind| line.starts_with(kind))),
+            kib: memory(pid, "VmRSS"),
+        }
+    }
+
+    /// It is no more than that, but for so much memory. Fewer is no leak: elsewhere on this
+    /// machine a container may have ended.
+    pub fn is_within(self, before: Self, more_kib: u64) -> bool {
+        self.fds <= before.fds
+            && self.threads <= before.threads
+            && self.marks <= before.marks
+            && self.kib <= before.kib + more_kib
+    }
+}
 
 /// Number of open descriptors.
 pub fn descriptors(pid: Pid) -> usize {
@@ -23,11 +61,19 @@ pub fn marks(pid: Pid, path: &Path) -> usize {
     // The kernel's own way to write a device number in one.
     let device = (libc::major(device) << 20) | libc::minor(device);
     let on_it = format!(" sdev:{device:x} ");
-    let is_mark = |line: &&str| line.starts_with("fanotify ino:") && line.contains(&on_it);
+    count(pid, |line| {
+        line.starts_with("fanotify ino:") && line.contains(&on_it)
+    })
+}
+
+/// Lines like that of all that the kernel tells of the descriptors.
+fn count(pid: Pid, fits: impl Fn(&str) -> bool) -> usize {
     let entries = fs::read_dir(format!("/proc/{pid}/fdinfo"));
     let entries = entries.into_iter().flatten().flatten();
     let texts = entries.map(|entry| fs::read_to_string(entry.path()).unwrap_or_default());
-    texts.map(|text| text.lines().filter(is_mark).count()).sum()
+    texts
+        .map(|text| text.lines().filter(|line| fits(line)).count())
+        .sum()
 }
 
 /// Processor time used so far.

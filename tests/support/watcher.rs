@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::command::wait_until;
-use super::record::{Expect, is_about_the_file};
+use super::record::{Expect, field, is_about_the_file, text};
 pub use super::said::Seen;
 use super::said::{Shared, lock, read_log, read_records};
 use super::scratch::{Scratch, tag};
@@ -255,6 +255,23 @@ impl Watcher {
     pub fn status(&self) -> Option<Value> {
         let text = fs::read(self.directory.join("status.json")).ok()?;
         serde_json::from_slice(&text).ok()
+    }
+
+    /// A counter of the status file.
+    pub fn counter(&self, name: &str) -> u64 {
+        let status = self.status().unwrap_or_default();
+        let value = field(&status, &format!("counters.{name}"));
+        value.and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    /// Root filesystems in the status file that lie below a directory.
+    pub fn watched_below(&self, base: &Path) -> usize {
+        let status = self.status().unwrap_or_default();
+        let all = field(&status, "containers").and_then(Value::as_array);
+        all.into_iter()
+            .flatten()
+            .filter(|one| Path::new(text(one, "rootfs")).starts_with(base))
+            .count()
     }
 
     /// Its process.
