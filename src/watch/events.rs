@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::{Detection, RootfsId};
 use crate::reach::mount_ns;
-use crate::watch::lane::{Reading, Trigger};
+use crate::watch::lane::{Reading, Source, Trigger};
 use crate::watch::run::Watch;
 use crate::watch::surveyor::Ask;
 use crate::watch::watched::Watched;
@@ -80,7 +80,7 @@ impl Watch {
             if watched.asks(now) {
                 self.surveyor.ask(Ask::Again(id));
             }
-            if !trigger.upper {
+            if trigger.source != Source::Layer {
                 if watched.may_look(now) {
                     return self.look(id, Detection::Event);
                 }
@@ -95,7 +95,7 @@ impl Watch {
         let earlier = watched.trigger(
             (&self.boot, &mut self.trail),
             who,
-            trigger.mask,
+            (trigger.mask, trigger.source),
             self.options.settle,
         );
         self.acts(id);
@@ -112,7 +112,7 @@ impl Watch {
     }
 
     /// A write of a file with the right name, placed by its writer's mount namespace.
-    fn unplaced(&mut self, (pid, pidfd, mask): (i32, Option<OwnedFd>, u64)) {
+    fn unplaced(&mut self, (pid, pidfd): (i32, Option<OwnedFd>)) {
         let Some(namespace) = mount_ns(Path::new(&format!("/proc/{pid}/ns/mnt"))) else {
             return;
         };
@@ -122,8 +122,8 @@ impl Watch {
             self.trigger(Trigger {
                 rootfs,
                 leaf: true,
-                upper: false,
-                mask,
+                source: Source::Path,
+                mask: 0,
                 pid,
                 pidfd,
             });

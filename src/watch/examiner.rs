@@ -273,6 +273,11 @@ impl Examiner {
             return;
         }
         let found = verdicts(&known.past, after.as_ref(), acted.mask);
+        let alert = found.iter().any(|verdict| verdict.change.alert);
+        if alert {
+            // A look tells of nobody: whoever closes what it saw was told with it.
+            known.told = acted.pid();
+        }
         let past = std::mem::take(&mut known.past);
         known.past.last = Last::seen(after.as_ref());
         let remember = known.remember(subject);
@@ -280,7 +285,6 @@ impl Examiner {
             self.survey.ask(Ask::Again(subject.id));
         }
         let is_new = past.earlier || past.last == Last::Unseen;
-        let alert = found.iter().any(|verdict| verdict.change.alert);
         let described = alert.then(|| self.described(subject)).flatten();
         let subject = described.as_ref().unwrap_or(subject);
         if alert {

@@ -124,7 +124,10 @@ impl Marked {
             into.push(Trigger {
                 rootfs: watch.rootfs,
                 leaf: watch.leaf && name == watch.name,
-                upper: watch.kind == Kind::Upper,
+                source: match watch.kind {
+                    Kind::Upper => Source::Layer,
+                    _ => Source::Name,
+                },
                 mask: watch.believed(mask),
                 pid,
                 pidfd: match &pidfd {
@@ -136,6 +139,18 @@ impl Marked {
     }
 }
 
+/// What tells that an event is about the file's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The event itself, or the marked object.
+    Name,
+    /// The same in the writable layer.
+    Layer,
+    /// The path of a descriptor, read after the event: a file that was written under
+    /// another name may have been renamed since. It says who, and not what.
+    Path,
+}
+
 /// An event that concerns a root filesystem.
 #[derive(Debug)]
 pub struct Trigger {
@@ -143,8 +158,8 @@ pub struct Trigger {
     pub rootfs: RootfsId,
     /// It is about the file's own name; else about a directory on the way to it.
     pub leaf: bool,
-    /// It comes from the writable layer.
-    pub upper: bool,
+    /// What the name is known from.
+    pub source: Source,
     /// `FAN_*` bits.
     pub mask: u64,
     /// Pid of the writer; 0 when the kernel could not give one.
@@ -168,8 +183,8 @@ pub struct Reading {
     /// filesystems gives a file another one.
     pub strangers: bool,
     /// Writes to a file of the right name whose root filesystem the lane cannot tell:
-    /// pid and pidfd of the writer, and the bits.
-    pub unplaced: Vec<(i32, Option<OwnedFd>, u64)>,
+    /// pid and pidfd of the writer.
+    pub unplaced: Vec<(i32, Option<OwnedFd>)>,
     /// The buffer could not be understood to its end; why.
     pub broken: Option<Stop>,
     /// Most of very many events came from this root filesystem.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::judge::settle::Settle;
 use crate::watch::budget::{Actor, Budget, Folded};
 use crate::watch::jobs::{Acted, Subject};
+use crate::watch::lane::Source;
 use crate::watch::queue::Waiting;
 use crate::watch::tables::Watching;
 use crate::watch::watched::who::Earlier;
@@ -48,6 +49,8 @@ pub struct Watched {
     /// Who is acting, resolved at the first trigger of the act, and the pidfd by which
     /// a successor of the pid is told from it.
     actor: Option<Box<(Actor, Option<OwnedFd>)>>,
+    /// That is known by the path of what it wrote alone.
+    by_path: bool,
     budget: Budget,
     /// Acts over the budget.
     folded: Option<Box<Folded>>,
@@ -78,6 +81,7 @@ impl Watched {
             asked: None,
             way: 0,
             actor: None,
+            by_path: false,
             budget: Budget::new(Instant::now()),
             folded: None,
             renew: false,
@@ -137,7 +141,7 @@ impl Watched {
         &mut self,
         (boot, trail): (&Boot, &mut Trail),
         (pid, pidfd): (i32, Option<OwnedFd>),
-        mask: u64,
+        (mask, source): (u64, Source),
         settle: Duration,
     ) -> Option<Acted> {
         let now = Instant::now();
@@ -152,11 +156,8 @@ impl Watched {
         }
         let earlier = self.settle.trigger(now, known, mask, settle);
         let earlier = earlier.map(|act| self.acted(act));
-        if let Some(pid) = known
-            && !self.knows(pid, pidfd.as_ref())
-        {
-            let actor = self.resolve((boot, trail), pid, pidfd.as_ref());
-            self.actor = Some(Box::new((actor, pidfd)));
+        if let Some(pid) = known {
+            self.meets((boot, trail), (pid, pidfd), source);
         }
         earlier
     }
@@ -209,7 +210,7 @@ impl Watched {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::time::SystemTime;
 
@@ -219,7 +220,7 @@ mod tests {
     use crate::survey::runtime::Papers;
     use crate::sys::fanotify::mask;
 
-    fn watched() -> Watched {
+    pub(in crate::watch) fn watched() -> Watched {
         Watched::new(Arc::new(Subject {
             id: RootfsId(1),
             container: Container::default(),
@@ -241,53 +242,6 @@ mod tests {
             },
             trail: String::new(),
         }))
-    }
-
-    #[test]
-    fn the_writer_of_a_copy_up_is_the_one_of_the_change_it_was_for() {
-        let (boot, far) = (Boot::read(), Instant::now() + Duration::from_secs(3600));
-        let mut trail = Trail::new(false);
-        let settle = Duration::from_millis(5);
-        let own = i32::try_from(std::process::id()).unwrap();
-        let mut told = |aside: bool| {
-            let mut watched = watched();
-            watched.trigger((&boot, &mut trail), (own, None), 0, settle);
-            assert_eq!(
-                watched
-                    .release((&boot, &mut trail), far, settle)
-                    .unwrap()
-                    .pid(),
-                Some(own)
-            );
-            watched.aside = aside.then(Instant::now);
-            watched.trigger((&boot, &mut trail), (0, None), mask::ATTRIB, settle);
-            watched
-                .release((&boot, &mut trail), far, settle)
-                .unwrap()
-                .pid()
-        };
-        assert_eq!(told(false), Some(own));
-        assert_eq!(told(true), None, "it was for another file");
-    }
-
-    #[test]
-    fn the_writer_of_an_unlink_is_the_one_whose_attributes_came_before() {
-        let (boot, far) = (Boot::read(), Instant::now() + Duration::from_secs(3600));
-        let mut trail = Trail::new(false);
-        let settle = Duration::from_millis(5);
-        let own = i32::try_from(std::process::id()).unwrap();
-        let mut told = |later: u64| {
-            let mut watched = watched();
-            watched.trigger((&boot, &mut trail), (own, None), mask::ATTRIB, settle);
-            watched.release((&boot, &mut trail), far, settle).unwrap();
-            watched.trigger((&boot, &mut trail), (0, None), later, settle);
-            watched
-                .release((&boot, &mut trail), far, settle)
-                .unwrap()
-                .pid()
-        };
-        assert_eq!(told(mask::DELETE), Some(own));
-        assert_eq!(told(mask::MODIFY), None, "a change of its own");
     }
 
     fn act(pid: i32) -> Acted {

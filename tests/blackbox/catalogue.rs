@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::known::Caught;
 use crate::row::{Act, Holds, Row, Step, Told};
 use crate::stage::{Images, Stage};
@@ -211,8 +213,8 @@ impl Play<'_> {
         {
             return Err(format!("the action is not {}", told.action));
         }
-        let risk = field(value, "event.risk_score").and_then(serde_json::Value::as_f64);
-        let raised = self.raised(told, act, text(value, "ldwatch.writer.source"));
+        let risk = field(value, "event.risk_score").and_then(Value::as_f64);
+        let raised = self.raised(told, act, value);
         if !risk.is_some_and(|risk| raised.contains(&risk)) {
             return Err(format!("the risk is {risk:?}, not one of {raised:?}"));
         }
@@ -223,9 +225,14 @@ impl Play<'_> {
         }
     }
 
-    /// The risk scores that are true: higher when the writer is seen to be outside. One
-    /// that has gone may have to stay unknown.
-    fn raised(&self, told: &Told, act: Option<&Act>, writer: &str) -> Vec<f64> {
+    /// The risk scores that are true: higher when the writer is seen to be outside. Where
+    /// one that has gone came from may have to stay unknown, and of one that ended while it
+    /// was read no more may be known than its executable.
+    fn raised(&self, told: &Told, act: Option<&Act>, value: &Value) -> Vec<f64> {
+        let writer = match field(value, "process.start") {
+            Some(_) => text(value, "ldwatch.writer.source"),
+            None => "ended",
+        };
         let across = matches!(
             act,
             Some(Act::Merged(_) | Act::Upper(_) | Act::Source(_) | Act::Neighbour(_))
@@ -239,7 +246,7 @@ impl Play<'_> {
 
     fn content(&self, seen: &Seen, told: &Told, own: &str) -> Result<(), String> {
         let first = self.stage.first.as_deref().unwrap_or_default();
-        let size = field(&seen.value, "file.size").and_then(serde_json::Value::as_u64);
+        let size = field(&seen.value, "file.size").and_then(Value::as_u64);
         let right = match told.holds {
             Holds::Own => carries(&seen.value, own),
             Holds::First => carries(&seen.value, first),
@@ -277,14 +284,14 @@ fn is_of(seen: &Seen, stage: &Stage, own: Option<&str>) -> bool {
 
 /// A file that was gone again, or not yet written, when it was looked at.
 fn is_brief(seen: &Seen) -> bool {
-    let size = field(&seen.value, "file.size").and_then(serde_json::Value::as_u64);
+    let size = field(&seen.value, "file.size").and_then(Value::as_u64);
     size.is_none_or(|size| size == 0)
 }
 
 /// A record in one short line.
 fn brief(seen: &Seen) -> String {
     let value = &seen.value;
-    let content = field(value, "ldwatch.content").map(serde_json::Value::to_string);
+    let content = field(value, "ldwatch.content").map(Value::to_string);
     format!(
         "{}/{}/{} by {} in {} risk {} holding {} ({PRELOAD} {})",
         text(value, "event.kind"),

@@ -171,6 +171,20 @@ fn a_touch_of_what_no_act_made_is_told_whoever_did_it() {
 }
 
 #[test]
+fn the_close_of_what_a_look_told_is_none_whoever_acted_before() {
+    let bench = bench();
+    bench.write("/w.so\n");
+    bench.act(WRITER + 1, mask::CREATE | mask::CLOSE_WRITE);
+    bench.is_done();
+    bench.write("/x.so\n");
+    bench.send(Acted::look(SystemTime::now(), Detection::Sweep));
+    std::thread::sleep(HOLD * 2);
+    bench.act(WRITER, mask::CLOSE_WRITE);
+    let told: Vec<Action> = bench.told().iter().map(|(action, _)| *action).collect();
+    assert_eq!(told, [Action::Creation, Action::Modification]);
+}
+
+#[test]
 fn a_look_that_comes_before_the_event_leaves_the_telling_to_it() {
     let bench = bench();
     bench.write("/x.so\n");

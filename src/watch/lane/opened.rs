@@ -19,7 +19,7 @@ use crate::model::{PRELOAD_NAME, RootfsId};
 use crate::survey::spots::{Kind, Spot};
 use crate::sys::fanotify::{Group, mask};
 use crate::sys::file::superblock;
-use crate::watch::lane::{Marked, Reading, Watch};
+use crate::watch::lane::{Marked, Reading, Source, Watch};
 
 /// What is asked for: opening is no change, and says nothing of who writes.
 const WRITES: u64 = mask::MODIFY | mask::CLOSE_WRITE;
@@ -158,9 +158,13 @@ impl Opened {
             } else if is_preload(&object) {
                 match self.directories.of(stat.st_dev, &object) {
                     Some(marked) => {
-                        marked.trigger(PRELOAD_NAME, event.mask, who, &mut reading.triggers);
+                        let first = reading.triggers.len();
+                        marked.trigger(PRELOAD_NAME, 0, who, &mut reading.triggers);
+                        for trigger in reading.triggers.iter_mut().skip(first) {
+                            trigger.source = Source::Path;
+                        }
                     }
-                    None => reading.unplaced.push((who.0, who.1, event.mask)),
+                    None => reading.unplaced.push(who),
                 }
             }
         }

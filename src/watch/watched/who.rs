@@ -10,6 +10,7 @@ use crate::sys::fanotify::mask;
 use crate::sys::pidfd;
 use crate::watch::budget::{Actor, Folded};
 use crate::watch::jobs::Acted;
+use crate::watch::lane::Source;
 use crate::watch::watched::Watched;
 use crate::who::process::Boot;
 use crate::who::trail::Trail;
@@ -23,6 +24,9 @@ const UNLINK: Duration = Duration::from_millis(50);
 /// Queues that are read one after the other within this time may be read in the wrong order.
 const ONE_READ: Duration = Duration::from_millis(20);
 
+/// Bits that a write under the file's own name leaves.
+const WRITTEN: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE;
+
 /// Who made an act that may be the beginning of another one.
 #[derive(Debug)]
 pub(super) struct Earlier {
@@ -34,7 +38,7 @@ pub(super) struct Earlier {
 
 impl Watched {
     /// The writer was resolved at an earlier trigger of this act.
-    pub(super) fn knows(&self, pid: i32, pidfd: Option<&OwnedFd>) -> bool {
+    fn knows(&self, pid: i32, pidfd: Option<&OwnedFd>) -> bool {
         let Some(((writer, _), earlier)) = self.actor.as_deref() else {
             return false;
         };
@@ -44,6 +48,21 @@ impl Watched {
         // A living process under the pid of one that is gone is another one.
         let lives = |pidfd: &OwnedFd| pidfd::exists(pidfd.as_fd());
         earlier.as_ref().is_none_or(lives) || !pidfd.is_some_and(lives)
+    }
+
+    /// Resolves who acts, unless it is known, and whether by a path alone.
+    pub(super) fn meets(
+        &mut self,
+        who: (&Boot, &mut Trail),
+        (pid, pidfd): (i32, Option<OwnedFd>),
+        source: Source,
+    ) {
+        let knows = self.knows(pid, pidfd.as_ref());
+        self.by_path = source == Source::Path && (self.by_path || !knows);
+        if !knows {
+            let actor = self.resolve(who, pid, pidfd.as_ref());
+            self.actor = Some(Box::new((actor, pidfd)));
+        }
     }
 
     pub(super) fn resolve(
@@ -60,8 +79,17 @@ impl Watched {
     }
 
     pub(super) fn acted(&mut self, act: Act) -> Acted {
-        let actor = self.actor.take().map(|known| known.0);
-        if act.mask & !mask::ATTRIB == 0
+        let mut actor = self.actor.take().map(|known| known.0);
+        let by_path = std::mem::take(&mut self.by_path);
+        if by_path
+            && act.mask & WRITTEN == 0
+            && let Some((writer, _)) = &mut actor
+        {
+            // It wrote the file, under this name or before another one gave it this name.
+            writer.confirmed &= act.mask == 0;
+        }
+        if !by_path
+            && act.mask & !mask::ATTRIB == 0
             && let Some(actor) = &actor
         {
             self.copied = Some(Box::new(Earlier {
@@ -133,4 +161,106 @@ impl Watched {
 fn at(moment: Instant) -> SystemTime {
     let now = SystemTime::now();
     now.checked_sub(moment.elapsed()).unwrap_or(now)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::watch::watched::tests::watched;
+
+    const SETTLE: Duration = Duration::from_millis(5);
+
+    struct Bench {
+        watched: Watched,
+        boot: Boot,
+        trail: Trail,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            Self {
+                watched: watched(),
+                boot: Boot::read(),
+                trail: Trail::new(false),
+            }
+        }
+
+        fn trigger(&mut self, pid: i32, seen: (u64, Source)) {
+            let who = (&self.boot, &mut self.trail);
+            let earlier = self.watched.trigger(who, (pid, None), seen, SETTLE);
+            assert!(earlier.is_none());
+        }
+
+        fn release(&mut self, now: Instant) -> Option<Acted> {
+            let who = (&self.boot, &mut self.trail);
+            self.watched.release(who, now, SETTLE)
+        }
+
+        /// The pid of all that is pending.
+        fn told(&mut self) -> Option<i32> {
+            let far = Instant::now() + Duration::from_secs(3600);
+            self.release(far).unwrap().pid()
+        }
+    }
+
+    fn own() -> i32 {
+        nix::unistd::getpid().as_raw()
+    }
+
+    #[test]
+    fn the_writer_of_a_copy_up_is_the_one_of_the_change_it_was_for() {
+        for (aside, want) in [(None, Some(own())), (Some(Instant::now()), None)] {
+            let mut bench = Bench::new();
+            bench.trigger(own(), (0, Source::Layer));
+            assert_eq!(bench.told(), Some(own()));
+            bench.watched.aside = aside.map(|_| Instant::now());
+            bench.trigger(0, (mask::ATTRIB, Source::Name));
+            assert_eq!(bench.told(), want, "for another file: {}", aside.is_some());
+        }
+    }
+
+    #[test]
+    fn the_writer_of_an_unlink_is_the_one_whose_attributes_came_before() {
+        // A modification is a change of its own.
+        for (later, want) in [(mask::DELETE, Some(own())), (mask::MODIFY, None)] {
+            let mut bench = Bench::new();
+            bench.trigger(own(), (mask::ATTRIB, Source::Name));
+            bench.told();
+            bench.trigger(0, (later, Source::Name));
+            assert_eq!(bench.told(), want);
+        }
+    }
+
+    #[test]
+    fn who_is_known_by_a_path_waits_for_what_was_done() {
+        let written = mask::MODIFY | mask::CLOSE_WRITE;
+        let mut bench = Bench::new();
+        bench.trigger(own(), (0, Source::Path));
+        assert!(bench.release(Instant::now()).is_none());
+        bench.trigger(0, (written, Source::Name));
+        let act = bench.release(Instant::now()).unwrap();
+        assert_eq!((act.mask, act.pid()), (written, Some(own())));
+        // And is not taken for the writer of what comes next.
+        bench.trigger(own(), (0, Source::Path));
+        bench.told();
+        bench.trigger(0, (mask::ATTRIB, Source::Name));
+        assert_eq!(bench.told(), None);
+    }
+
+    #[test]
+    fn who_wrote_a_file_before_it_was_renamed_is_no_certain_writer() {
+        let certain = |source| {
+            let mut bench = Bench::new();
+            bench.trigger(own(), (0, Source::Path));
+            bench.trigger(0, (mask::MOVED_TO, Source::Name));
+            bench.trigger(own(), (0, source));
+            let (actor, _) = bench.watched.actor.as_deref_mut().unwrap();
+            actor.0.confirmed = true;
+            let far = Instant::now() + SETTLE * 2;
+            bench.release(far).unwrap().writer.unwrap().confirmed
+        };
+        assert!(!certain(Source::Path));
+        assert!(certain(Source::Layer), "it renamed it itself");
+    }
 }
