@@ -13,6 +13,8 @@ use crate::sys::fanotify::mask;
 
 /// Longest interval between two tellings of one writer that holds the file open.
 const MAX_HOLD: Duration = Duration::from_secs(1);
+/// Waits for a writer that one act may have, in intervals of settling.
+const MOST: u32 = 4;
 /// Bits after which nothing more of the act is to come.
 const COMPLETE: u64 = mask::CLOSE_WRITE | mask::MOVED_TO;
 
@@ -57,7 +59,7 @@ impl Settle {
             Some((holder, interval)) if holder == pid => interval,
             _ => settle,
         };
-        let (act, _) = self.pending.get_or_insert_with(|| {
+        let (act, deadline) = self.pending.get_or_insert_with(|| {
             (
                 Act {
                     mask: 0,
@@ -72,6 +74,10 @@ impl Settle {
         act.mask |= seen;
         act.pid = act.pid.or(pid);
         act.triggers += 1;
+        if act.pid.is_none() && seen & COMPLETE != 0 {
+            // Who it was comes right after it, by another queue.
+            *deadline = (now + settle).clamp(*deadline, (*deadline).max(act.first + settle * MOST));
+        }
         earlier
     }
 
@@ -197,6 +203,21 @@ mod tests {
         assert_eq!(settle.release(start, SETTLE), None);
         settle.trigger(ms(start, 1), A, mask::CLOSE_WRITE, SETTLE);
         assert_eq!(settle.release(ms(start, 1), SETTLE).unwrap().pid, A);
+    }
+
+    #[test]
+    fn a_close_that_comes_late_has_its_own_wait_for_the_writer_and_no_endless_one() {
+        let (mut settle, start) = (Settle::default(), Instant::now());
+        settle.trigger(start, None, mask::CREATE, SETTLE);
+        settle.trigger(ms(start, 4), None, mask::CLOSE_WRITE, SETTLE);
+        assert_eq!(settle.release(ms(start, 8), SETTLE), None);
+        settle.trigger(ms(start, 8), A, 0, SETTLE);
+        assert_eq!(settle.release(ms(start, 8), SETTLE).unwrap().pid, A);
+        let released = (0..100).find(|&after| {
+            settle.trigger(ms(start, after), None, mask::CLOSE_WRITE, SETTLE);
+            settle.release(ms(start, after), SETTLE).is_some()
+        });
+        assert_eq!(released, Some(20));
     }
 
     #[test]
