@@ -101,18 +101,21 @@ pub fn writer(boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
     let Ok(process) = Process::new(pid) else {
         return gone(boot, pid, pidfd);
     };
-    // What names it comes first: it may end between two reads.
+    // What names it comes first, then what places it: it may end between two reads, and
+    // its memory goes before its namespaces (do_exit() in kernel/exit.c).
     let exe = process.exe().ok().or_else(|| exe_of_a_thread(pid));
+    let mount_ns = namespace(&process);
     // Checked after the pinning and before the rest, which takes longer than many a
     // writer lives.
     if pidfd.is_some_and(|pidfd| !pidfd::exists(pidfd.as_fd())) {
         return gone(boot, pid, pidfd);
     }
-    let writer = read(boot, &process, exe.clone()).unwrap_or_else(|_| match exe {
+    let writer = read(boot, &process, exe.clone(), mount_ns).unwrap_or_else(|_| match exe {
         Some(exe) => only(boot, pid, exe, pidfd),
         None => gone(boot, pid, pidfd),
     });
     Writer {
+        mount_ns,
         // Without a pidfd nothing tells a successor of the pid from the writer.
         confirmed: writer.confirmed && pidfd.is_some(),
         ..writer
@@ -138,7 +141,7 @@ fn gone(boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
     }
 }
 
-/// A process that ended when no more than its executable was read.
+/// A process that ended when no more than its executable and namespace were read.
 fn only(boot: &Boot, pid: i32, exe: PathBuf, pidfd: Option<&OwnedFd>) -> Writer {
     Writer {
         source: WriterSource::Live,
@@ -153,11 +156,15 @@ fn last_member(boot: &Boot, pidfd: Option<&OwnedFd>) -> Option<Member> {
     member_of(boot.unified.as_deref()?, pidfd?.as_fd())
 }
 
-fn read(boot: &Boot, process: &Process, exe: Option<PathBuf>) -> io::Result<Writer> {
+fn read(
+    boot: &Boot,
+    process: &Process,
+    exe: Option<PathBuf>,
+    mount_ns: Option<u64>,
+) -> io::Result<Writer> {
     let line = read_of(process, "stat", MAX_TEXT)?;
     let stat = stat(&line).ok_or_else(|| io::Error::other("stat line not understood"))?;
     let text = read_of(process, "cgroup", MAX_TEXT).unwrap_or_default();
-    let mount_ns = namespace(process);
     let status = status(&read_of(process, "status", MAX_TEXT).unwrap_or_default());
     let (args, args_truncated) = args(process);
     let untold = args.is_empty() && exe.is_some() && stat.args > 0;
@@ -188,7 +195,6 @@ fn read(boot: &Boot, process: &Process, exe: Option<PathBuf>) -> io::Result<Writ
         interactive: Some(stat.tty != 0),
         entity_id: Some(boot.entity(pid, stat.start_ticks)),
         parents: parents(boot, &stat, mount_ns),
-        mount_ns,
         member: member(&text),
         ..Writer::unknown(Some(pid))
     })
