@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use ldwatch::model::WriterSource;
 use ldwatch::sys::pidfd;
-use ldwatch::who::process::{Boot, writer};
+use ldwatch::who::boot::Boot;
+use ldwatch::who::process::writer;
 use serde_json::Value;
 use support::cgroup::Cgroup;
 use support::overlay::{Image, Overlay, Wish};

@@ -11,7 +11,7 @@ use crate::watch::jobs::Subject;
 use crate::watch::ladder::Tried;
 use crate::watch::marks::Marks;
 use crate::watch::trail::trail_of;
-use crate::who::process::Boot;
+use crate::who::boot::Boot;
 use crate::who::trail::Trail;
 
 /// Surveys the host once, and tries to mark what is found.

@@ -115,10 +115,11 @@ fn has_intruded(writer: &Writer, container: &Container, around: &Around) -> bool
 fn by_cgroup(writer: &Writer, container: &Container, around: &Around, intruded: bool) -> Origin {
     let named = writer.member.as_ref().and_then(|member| member.id.as_ref());
     let is_host = |ns: Option<u64>| ns.is_some() && ns == around.host_ns;
-    // A runtime's copy tool has a mount namespace of its own, but the host's pids.
-    let on_host = is_host(writer.mount_ns)
-        || (writer.vpid.is_some() && writer.vpid == writer.pid)
-        || (intruded && is_host(writer.parents.last().and_then(|last| last.mount_ns)));
+    // A runtime's copy tool has a mount namespace of its own, but the host's pids. Of one
+    // that was ending a container's cgroup may be gone already.
+    let has_host_pids = writer.vpid.is_some() && writer.vpid == writer.pid;
+    let from_host = intruded && is_host(writer.parents.last().and_then(|last| last.mount_ns));
+    let on_host = is_host(writer.mount_ns) || (!writer.unplaced && (has_host_pids || from_host));
     match (named, &container.id) {
         (Some(writers), Some(changed)) if writers == changed => {
             // In the container's cgroup, and sees the host's files.

@@ -131,6 +131,10 @@ pub struct Writer {
     pub mount_ns: Option<u64>,
     /// The container that its cgroup names; `None`: none.
     pub member: Option<Member>,
+    /// It was ending when its cgroup was asked for: that none names a container says nothing.
+    pub unplaced: bool,
+    /// It came near, and so did somebody else: it may be another's act. Never confirmed.
+    pub guess: bool,
     /// The container the writer is in, as far as that could be found out.
     pub home: Option<Home>,
     /// Where the writer stands relative to the changed container.
@@ -212,6 +216,8 @@ impl Writer {
             parents: Vec::new(),
             mount_ns: None,
             member: None,
+            unplaced: false,
+            guess: false,
             home: None,
             origin: Origin::Unknown,
             first: None,

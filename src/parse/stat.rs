@@ -2,6 +2,9 @@
 //! (proc_pid_stat(5), proc_pid_status(5)). The command name may hold any byte,
 //! parentheses and newlines included, so the last `)` ends it.
 
+/// Flag of a task that is in do_exit() (include/linux/sched.h).
+const PF_EXITING: u32 = 4;
+
 /// What one `stat` line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stat {
@@ -15,6 +18,8 @@ pub struct Stat {
     pub session: i32,
     /// Controlling terminal; 0: none.
     pub tty: i32,
+    /// It is on its way out: the kernel lets go of one thing of it after the other.
+    pub ends: bool,
     /// Threads, the main one included.
     pub threads: u32,
     /// Start time in clock ticks since boot.
@@ -47,7 +52,8 @@ pub fn stat(text: &[u8]) -> Option<Stat> {
     let _group = fields.next()?;
     let session = number(fields.next()?)?;
     let tty = number(fields.next()?)?;
-    let threads = number(fields.nth(12)?)?;
+    let flags: u32 = number(fields.nth(1)?)?;
+    let threads = number(fields.nth(10)?)?;
     let start_ticks = number(fields.nth(1)?)?;
     // Fields 48 and 49; no line is refused for the want of them.
     let start: Option<u64> = fields.nth(25).and_then(number);
@@ -58,6 +64,7 @@ pub fn stat(text: &[u8]) -> Option<Stat> {
         ppid,
         session,
         tty,
+        ends: flags & PF_EXITING != 0,
         threads,
         start_ticks,
         args: start
@@ -129,8 +136,8 @@ mod tests {
             (15326, 15347, 34816, 778_899)
         );
         assert_eq!(
-            (stat.comm.as_slice(), stat.is_dead()),
-            (b"sh".as_slice(), false)
+            (stat.comm.as_slice(), stat.is_dead(), stat.ends),
+            (b"sh".as_slice(), false, false)
         );
     }
 

@@ -23,7 +23,7 @@ use crate::watch::state::Opened;
 use crate::watch::state::store::Store;
 use crate::watch::surveyor::{Asker, Surveyor};
 use crate::watch::vigil::{Progress, Vigil};
-use crate::who::process::Boot;
+use crate::who::boot::Boot;
 
 /// Jobs that may wait for the examiner; beyond, acts are folded and counted.
 const JOBS: usize = 4096;

@@ -80,7 +80,7 @@ impl Watch {
             if watched.asks(now) {
                 self.surveyor.ask(Ask::Again(id));
             }
-            if trigger.source != Source::Layer {
+            if trigger.source != Source::Way {
                 if watched.may_look(now) {
                     return self.look(id, Detection::Event);
                 }

@@ -73,10 +73,10 @@ impl Acted {
         self.mask == 0 && matches!(self.detection, Detection::Sweep | Detection::Scan)
     }
 
-    /// Pid of the writer, where the kernel gave one.
+    /// Pid of the writer, where the kernel gave one and it is no guess.
     #[must_use]
     pub fn pid(&self) -> Option<i32> {
-        self.writer.as_ref()?.pid
+        self.writer.as_ref().filter(|writer| !writer.guess)?.pid
     }
 
     /// Takes an earlier, unfinished part of the same act in.
@@ -87,7 +87,10 @@ impl Acted {
         self.folded += earlier.folded;
         self.same_root |= earlier.same_root;
         let rank = |writer: &Option<Writer>| {
-            let known = |writer: &Writer| (writer.confirmed, writer.pid.is_some());
+            let known = |writer: &Writer| {
+                let has_pid = writer.pid.is_some();
+                (writer.confirmed, has_pid && !writer.guess, has_pid)
+            };
             writer.as_ref().map(known)
         };
         let known = self.writer.as_ref().is_some_and(|writer| writer.confirmed);

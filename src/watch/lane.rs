@@ -124,8 +124,9 @@ impl Marked {
             into.push(Trigger {
                 rootfs: watch.rootfs,
                 leaf: watch.leaf && name == watch.name,
-                source: match watch.kind {
-                    Kind::Upper => Source::Layer,
+                source: match (watch.kind, watch.leaf && name == watch.name) {
+                    (Kind::Upper, true) => Source::Layer,
+                    (Kind::Upper, false) => Source::Way,
                     _ => Source::Name,
                 },
                 mask: watch.believed(mask),
@@ -146,6 +147,9 @@ pub enum Source {
     Name,
     /// The same in the writable layer.
     Layer,
+    /// The writable layer, of a directory on the way: most likely a copy-up, for this file
+    /// or for any other below it. It says who it may have been.
+    Way,
     /// The path of a descriptor, read after the event: a file that was written under
     /// another name may have been renamed since. It says who, and not what.
     Path,

@@ -30,7 +30,7 @@ use crate::watch::status::Counters;
 use crate::watch::surveyor::{Ask, Surveyor};
 use crate::watch::vigil::Vigil;
 use crate::watch::watched::Watched;
-use crate::who::process::Boot;
+use crate::who::boot::Boot;
 use crate::who::trail::Trail;
 
 const STOP: u64 = 0;

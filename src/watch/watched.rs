@@ -14,7 +14,7 @@ use crate::watch::lane::Source;
 use crate::watch::queue::Waiting;
 use crate::watch::tables::Watching;
 use crate::watch::watched::who::Earlier;
-use crate::who::process::Boot;
+use crate::who::boot::Boot;
 use crate::who::trail::Trail;
 
 /// A question to the survey for the way.
@@ -49,8 +49,8 @@ pub struct Watched {
     /// Who is acting, resolved at the first trigger of the act, and the pidfd by which
     /// a successor of the pid is told from it.
     actor: Option<Box<(Actor, Option<OwnedFd>)>>,
-    /// That is known by the path of what it wrote alone.
-    by_path: bool,
+    /// What that is known by.
+    known_by: Source,
     budget: Budget,
     /// Acts over the budget.
     folded: Option<Box<Folded>>,
@@ -81,7 +81,7 @@ impl Watched {
             asked: None,
             way: 0,
             actor: None,
-            by_path: false,
+            known_by: Source::Name,
             budget: Budget::new(Instant::now()),
             folded: None,
             renew: false,
@@ -145,7 +145,7 @@ impl Watched {
         settle: Duration,
     ) -> Option<Acted> {
         let now = Instant::now();
-        let known = (pid > 0).then_some(pid);
+        let known = (pid > 0 && source != Source::Way).then_some(pid);
         if self.folded.is_none() && self.settle.begins(known) && !self.budget.take(now) {
             let first = known.map(|pid| self.resolve((boot, &mut *trail), pid, pidfd.as_ref()));
             self.folded = Some(Box::new(Folded::new(now, first)));
@@ -156,7 +156,7 @@ impl Watched {
         }
         let earlier = self.settle.trigger(now, known, mask, settle);
         let earlier = earlier.map(|act| self.acted(act));
-        if let Some(pid) = known {
+        if pid > 0 {
             self.meets((boot, trail), (pid, pidfd), source);
         }
         earlier

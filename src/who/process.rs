@@ -11,18 +11,16 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
-
-use procfs::process::Process;
-use sha2::{Digest, Sha256};
+use std::path::PathBuf;
 
 use crate::model::{Ancestor, Writer, WriterSource};
-use crate::parse::cgroup::{Member, member};
+use crate::parse::cgroup::{Member, member, says_where};
 use crate::parse::stat::{Stat, stat, status};
-use crate::reach::{living, mount_ns, read_of, read_table};
+use crate::reach::{living, read_of};
 use crate::sys::pidfd;
-use crate::who::cgroup::{member_of, unified};
+use crate::who::boot::Boot;
+use crate::who::cgroup::member_of;
+use procfs::process::Process;
 
 /// Bytes and pieces of argv taken: a process can make its argv of empty strings.
 const MAX_ARGS: u64 = 4096;
@@ -31,66 +29,6 @@ const MAX_PIECES: usize = 256;
 const MAX_TEXT: u64 = 16 * 1024;
 /// Parents followed.
 const MAX_PARENTS: usize = 8;
-
-/// What is the same for every process of this boot.
-#[derive(Debug, Clone)]
-pub struct Boot {
-    /// `/proc/sys/kernel/random/boot_id`.
-    pub id: String,
-    /// When the host booted.
-    pub time: SystemTime,
-    /// Clock ticks per second.
-    pub ticks: u64,
-    /// Our own mount namespace: the host's.
-    pub mount_ns: Option<u64>,
-    /// Where cgroup2 is mounted.
-    pub unified: Option<PathBuf>,
-}
-
-impl Boot {
-    /// Reads the facts of this boot. A missing one costs time stamps or ids only.
-    #[must_use]
-    pub fn read() -> Self {
-        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-        let seconds = stat
-            .lines()
-            .find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok());
-        let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK)
-            .ok()
-            .flatten();
-        Self {
-            id: id.trim().to_owned(),
-            time: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.unwrap_or(0)),
-            ticks: ticks
-                .and_then(|ticks| u64::try_from(ticks).ok())
-                .unwrap_or(100),
-            mount_ns: mount_ns(Path::new("/proc/self/ns/mnt")),
-            unified: unified(&read_table("/proc/self/mountinfo".as_ref()).unwrap_or_default()),
-        }
-    }
-
-    /// Hundredths of a second from the boot to a start time that was read from `/proc`.
-    #[must_use]
-    pub fn ticks_at(&self, start: SystemTime) -> u64 {
-        let since = start.duration_since(self.time).unwrap_or_default();
-        u64::try_from(since.as_millis() / 10).unwrap_or(u64::MAX)
-    }
-
-    fn start(&self, ticks: u64) -> SystemTime {
-        self.time + Duration::from_millis(ticks.saturating_mul(1000) / self.ticks.max(1))
-    }
-
-    /// Names one process of one boot, for joining records.
-    fn entity(&self, pid: i32, start_ticks: u64) -> String {
-        let digest = Sha256::digest(format!("{} {pid} {start_ticks}", self.id));
-        digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
-    }
-}
 
 /// The process behind an event: `pid` and `pidfd` as the event gave them.
 #[must_use]
@@ -101,24 +39,32 @@ pub fn writer(boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
     let Ok(process) = Process::new(pid) else {
         return gone(boot, pid, pidfd);
     };
-    // What names it comes first, then what places it: it may end between two reads, and
-    // its memory goes before its namespaces (do_exit() in kernel/exit.c).
+    // What names it comes first: it may end between two reads.
     let exe = process.exe().ok().or_else(|| exe_of_a_thread(pid));
-    let mount_ns = namespace(&process);
     // Checked after the pinning and before the rest, which takes longer than many a
     // writer lives.
     if pidfd.is_some_and(|pidfd| !pidfd::exists(pidfd.as_fd())) {
         return gone(boot, pid, pidfd);
     }
-    let writer = read(boot, &process, exe.clone(), mount_ns).unwrap_or_else(|_| match exe {
-        Some(exe) => only(boot, pid, exe, pidfd),
-        None => gone(boot, pid, pidfd),
-    });
-    Writer {
-        mount_ns,
+    let known = Writer {
+        source: WriterSource::Live,
         // Without a pidfd nothing tells a successor of the pid from the writer.
-        confirmed: writer.confirmed && pidfd.is_some(),
-        ..writer
+        confirmed: pidfd.is_some(),
+        executable: exe.map(|path| path.as_os_str().as_bytes().to_vec()),
+        // Next what places it: namespaces go soon after the memory (do_exit() in
+        // kernel/exit.c).
+        mount_ns: namespace(&process),
+        ..Writer::unknown(Some(pid))
+    };
+    match read(boot, &process, &known) {
+        Ok(writer) => writer,
+        Err(_) if known.executable.is_none() => gone(boot, pid, pidfd),
+        // It ended before more was read.
+        Err(_) => Writer {
+            member: last_member(boot, pidfd),
+            unplaced: true,
+            ..known
+        },
     }
 }
 
@@ -141,51 +87,33 @@ fn gone(boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
     }
 }
 
-/// A process that ended when no more than its executable and namespace were read.
-fn only(boot: &Boot, pid: i32, exe: PathBuf, pidfd: Option<&OwnedFd>) -> Writer {
-    Writer {
-        source: WriterSource::Live,
-        confirmed: true,
-        executable: Some(exe.as_os_str().as_bytes().to_vec()),
-        member: last_member(boot, pidfd),
-        ..Writer::unknown(Some(pid))
-    }
-}
-
 fn last_member(boot: &Boot, pidfd: Option<&OwnedFd>) -> Option<Member> {
     member_of(boot.unified.as_deref()?, pidfd?.as_fd())
 }
 
-fn read(
-    boot: &Boot,
-    process: &Process,
-    exe: Option<PathBuf>,
-    mount_ns: Option<u64>,
-) -> io::Result<Writer> {
+/// The same with all that `/proc` tells.
+fn read(boot: &Boot, process: &Process, known: &Writer) -> io::Result<Writer> {
+    // Before the line that says whether it was ending by then.
+    let text = read_of(process, "cgroup", MAX_TEXT).unwrap_or_default();
     let line = read_of(process, "stat", MAX_TEXT)?;
     let stat = stat(&line).ok_or_else(|| io::Error::other("stat line not understood"))?;
-    let text = read_of(process, "cgroup", MAX_TEXT).unwrap_or_default();
     let status = status(&read_of(process, "status", MAX_TEXT).unwrap_or_default());
     let (args, args_truncated) = args(process);
-    let untold = args.is_empty() && exe.is_some() && stat.args > 0;
-    let pid = process.pid();
+    let has_program = known.executable.is_some();
+    let untold = args.is_empty() && has_program && stat.args > 0;
+    let cwd = process.cwd().ok();
     Ok(Writer {
         vpid: status.ns_pids.last().copied(),
-        source: if exe.is_some() && !stat.is_dead() {
+        source: if has_program && !stat.is_dead() {
             WriterSource::Live
         } else {
             WriterSource::Zombie
         },
-        confirmed: true,
         name: Some(stat.comm.clone()),
-        executable: exe.map(|path| path.as_os_str().as_bytes().to_vec()),
         args,
         args_truncated,
         args_missing: untold.then(|| missing(process)),
-        cwd: process
-            .cwd()
-            .ok()
-            .map(|path| path.as_os_str().as_bytes().to_vec()),
+        cwd: cwd.map(|path| path.as_os_str().as_bytes().to_vec()),
         real_uid: status.uid.map(|(real, _)| real),
         uid: status.uid.map(|(_, effective)| effective),
         gid: status.gid.map(|(_, effective)| effective),
@@ -193,10 +121,11 @@ fn read(
         start: Some(boot.start(stat.start_ticks)),
         start_ticks: Some(stat.start_ticks),
         interactive: Some(stat.tty != 0),
-        entity_id: Some(boot.entity(pid, stat.start_ticks)),
-        parents: parents(boot, &stat, mount_ns),
+        entity_id: Some(boot.entity(process.pid(), stat.start_ticks)),
+        parents: parents(boot, &stat, known.mount_ns),
         member: member(&text),
-        ..Writer::unknown(Some(pid))
+        unplaced: text.is_empty() || (stat.ends && !says_where(&text)),
+        ..known.clone()
     })
 }
 

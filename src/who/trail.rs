@@ -20,7 +20,8 @@ use nix::time::{ClockId, clock_gettime};
 use crate::model::{Hint, HintSource, Writer, WriterSource};
 use crate::parse::elf::{Head, head};
 use crate::sys::fanotify::{Group, mask};
-use crate::who::process::{Boot, writer};
+use crate::who::boot::Boot;
+use crate::who::process::writer;
 
 use self::book::{Book, Program};
 

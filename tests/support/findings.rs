@@ -142,11 +142,9 @@ pub fn writer() -> Writer {
         confirmed: true,
         name: Some(b"bash".to_vec()),
         executable: Some(b"/usr/bin/bash".to_vec()),
-        args: vec![
-            b"bash".to_vec(),
-            b"-c".to_vec(),
-            b"echo /tmp/evil.so > /etc/ld.so.preload".to_vec(),
-        ],
+        args: ["bash", "-c", "echo /tmp/evil.so > /etc/ld.so.preload"]
+            .map(|arg| arg.as_bytes().to_vec())
+            .to_vec(),
         args_truncated: false,
         args_missing: None,
         mount_ns: Some(4026532999),
@@ -166,6 +164,8 @@ pub fn writer() -> Writer {
             runtime: Runtime::Docker,
             pod_uid: None,
         }),
+        unplaced: false,
+        guess: false,
         home: Some(home()),
         origin: Origin::Inside,
         first: None,

@@ -234,3 +234,21 @@ fn a_dead_writer_of_a_nested_container_is_not_laid_to_the_outer_one() {
         Origin::OtherContainer
     );
 }
+
+#[test]
+fn a_writer_that_was_ending_is_no_more_on_the_host_than_its_namespace_says() {
+    let ending = |mount_ns| Writer {
+        unplaced: true,
+        vpid: Some(7),
+        parents: vec![parent(2, 1)],
+        ..writer(None, mount_ns)
+    };
+    let lives = Writer {
+        unplaced: false,
+        ..ending(5)
+    };
+    let container = || container(Some("a"));
+    assert_eq!(origin(ending(5), container(), Some(5)), Origin::Unknown);
+    assert_eq!(origin(lives, container(), Some(5)), Origin::Host);
+    assert_eq!(origin(ending(1), container(), Some(5)), Origin::Host);
+}

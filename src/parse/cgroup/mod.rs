@@ -71,6 +71,13 @@ pub fn member(text: &[u8]) -> Option<Member> {
     Some(chosen.found.into_member())
 }
 
+/// A hierarchy has the process below its root. Those of the first version show a process
+/// that is ending at their root, wherever it was (proc_cgroup_show() in kernel/cgroup).
+#[must_use]
+pub fn says_where(text: &[u8]) -> bool {
+    lines(text).any(|(_, path)| path != b"/")
+}
+
 /// One line that says something.
 struct Candidate<'a> {
     unified: bool,

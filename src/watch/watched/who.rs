@@ -12,7 +12,7 @@ use crate::watch::budget::{Actor, Folded};
 use crate::watch::jobs::Acted;
 use crate::watch::lane::Source;
 use crate::watch::watched::Watched;
-use crate::who::process::Boot;
+use crate::who::boot::Boot;
 use crate::who::trail::Trail;
 
 /// A copy-up ends, and what it was for is done, within this time. Its writer is the
@@ -50,15 +50,21 @@ impl Watched {
         earlier.as_ref().is_none_or(lives) || !pidfd.is_some_and(lives)
     }
 
-    /// Resolves who acts, unless it is known, and whether by a path alone.
+    /// Resolves who acts, unless it is known, or somebody is known by more.
     pub(super) fn meets(
         &mut self,
         who: (&Boot, &mut Trail),
         (pid, pidfd): (i32, Option<OwnedFd>),
         source: Source,
     ) {
+        if source == Source::Way && self.actor.is_some() {
+            return;
+        }
         let knows = self.knows(pid, pidfd.as_ref());
-        self.by_path = source == Source::Path && (self.by_path || !knows);
+        let is_more = matches!(source, Source::Name | Source::Layer);
+        if !knows || is_more || self.known_by == Source::Way {
+            self.known_by = source;
+        }
         if !knows {
             let actor = self.resolve(who, pid, pidfd.as_ref());
             self.actor = Some(Box::new((actor, pidfd)));
@@ -80,15 +86,22 @@ impl Watched {
 
     pub(super) fn acted(&mut self, act: Act) -> Acted {
         let mut actor = self.actor.take().map(|known| known.0);
-        let by_path = std::mem::take(&mut self.by_path);
-        if by_path
+        if self.known_by == Source::Path
             && act.mask & WRITTEN == 0
             && let Some((writer, _)) = &mut actor
         {
             // It wrote the file, under this name or before another one gave it this name.
             writer.confirmed &= act.mask == 0;
         }
-        if !by_path
+        if self.known_by == Source::Way
+            && act.mask != 0
+            && self.is_aside(act.first)
+            && let Some((writer, _)) = &mut actor
+        {
+            // The copy-up may have been for the other thing in `etc`.
+            (writer.guess, writer.confirmed) = (true, false);
+        }
+        if self.known_by != Source::Path
             && act.mask & !mask::ATTRIB == 0
             && let Some(actor) = &actor
         {
@@ -142,13 +155,18 @@ impl Watched {
         }
     }
 
+    /// Something else in `etc` changed then or later.
+    fn is_aside(&self, at: Instant) -> bool {
+        self.aside.is_some_and(|aside| aside + ONE_READ > at)
+    }
+
     /// The writer of a copy-up, for the act that it was made for: any other act has a
     /// writer of its own in the writable layer or by its descriptor. Unless the copy-up
     /// was for something else in `etc`.
     fn copied(&mut self, act: &Act) -> Option<Actor> {
         let earlier = *self.copied.take()?;
         let at = earlier.at;
-        let other = self.aside.is_some_and(|aside| aside + ONE_READ > at);
+        let other = self.is_aside(at);
         let follows = match earlier.attributes {
             true => act.mask & mask::DELETE != 0 && act.first < at + UNLINK,
             false => act.mask != 0 && at.elapsed() < COPY_UP,
@@ -246,6 +264,22 @@ mod tests {
         bench.told();
         bench.trigger(0, (mask::ATTRIB, Source::Name));
         assert_eq!(bench.told(), None);
+    }
+
+    #[test]
+    fn who_copied_up_a_directory_is_the_writer_of_what_nobody_else_claims() {
+        for (aside, other, want) in [
+            (false, 0, Some(own())),
+            (true, 0, None),
+            (false, own() + 1, Some(own() + 1)),
+        ] {
+            let mut bench = Bench::new();
+            bench.trigger(own(), (0, Source::Way));
+            bench.watched.aside = aside.then(Instant::now);
+            bench.trigger(0, (mask::CREATE, Source::Name));
+            bench.trigger(other, (0, Source::Path));
+            assert_eq!(bench.told(), want);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod any;
 
 use super::{Runtime, member};
+use crate::parse::cgroup::says_where;
 
 const A: &str = "ac2f0c8f3f6bfb29c53b6c4b0b5f1c9a6b7d3e2f1a0b9c8d7e6f5a4b3c2d1e0f";
 const B: &str = "1931aa65296fed250d7245207a1c49b3b9beb84d1e2c09ae8706001c2fc01f3c";
@@ -326,4 +327,11 @@ fn every_runtime_is_found_by_its_name() {
         assert_eq!(Runtime::from_name(runtime.name()), Some(runtime));
     }
     assert_eq!(Runtime::from_name("none"), None);
+}
+
+#[test]
+fn a_process_at_the_root_of_every_hierarchy_may_have_been_anywhere() {
+    assert!(!says_where(b"12:pids:/\n1:name=systemd:/\n0::/\n"));
+    assert!(says_where(b"12:pids:/\n0::/user.slice/session-1.scope\n"));
+    assert!(!says_where(b""));
 }
