@@ -18,6 +18,8 @@ use crate::who::trail::Trail;
 /// A copy-up ends, and what it was for is done, within this time. Its writer is the
 /// only one that the kernel tells of a change of attributes, and of a rename.
 const COPY_UP: Duration = Duration::from_secs(2);
+/// So long it may be a guess, when something else in `etc` changed, too.
+const GUESSED: Duration = Duration::from_millis(100);
 /// A file that loses a name tells of its attributes first, and within this time that the
 /// name is gone: the writer is known of the first alone when the two come apart.
 const UNLINK: Duration = Duration::from_millis(50);
@@ -99,7 +101,7 @@ impl Watched {
             && let Some((writer, _)) = &mut actor
         {
             // The copy-up may have been for the other thing in `etc`.
-            (writer.guess, writer.confirmed) = (true, false);
+            guess(writer);
         }
         if self.known_by != Source::Path
             && act.mask & !mask::ATTRIB == 0
@@ -161,18 +163,27 @@ impl Watched {
     }
 
     /// The writer of a copy-up, for the act that it was made for: any other act has a
-    /// writer of its own in the writable layer or by its descriptor. Unless the copy-up
-    /// was for something else in `etc`.
+    /// writer of its own in the writable layer or by its descriptor. A guess, and only for
+    /// a moment, when the copy-up may have been for something else in `etc`.
     fn copied(&mut self, act: &Act) -> Option<Actor> {
         let earlier = *self.copied.take()?;
         let at = earlier.at;
         let other = self.is_aside(at);
         let follows = match earlier.attributes {
-            true => act.mask & mask::DELETE != 0 && act.first < at + UNLINK,
+            true => act.mask & mask::DELETE != 0 && act.first < at + UNLINK && !other,
             false => act.mask != 0 && at.elapsed() < COPY_UP,
         };
-        (follows && act.pid.is_none() && !other).then_some(earlier.actor)
+        let near = !other || act.first < at + GUESSED;
+        let mut actor = earlier.actor;
+        if other {
+            guess(&mut actor.0);
+        }
+        (follows && near && act.pid.is_none()).then_some(actor)
     }
+}
+
+fn guess(writer: &mut Writer) {
+    (writer.guess, writer.confirmed) = (true, false);
 }
 
 /// The time of day of a moment that has passed.
@@ -234,7 +245,11 @@ mod tests {
             assert_eq!(bench.told(), Some(own()));
             bench.watched.aside = aside.map(|_| Instant::now());
             bench.trigger(0, (mask::ATTRIB, Source::Name));
-            assert_eq!(bench.told(), want, "for another file: {}", aside.is_some());
+            let far = Instant::now() + Duration::from_secs(3600);
+            let told = bench.release(far).unwrap();
+            assert_eq!(told.pid(), want, "for another file: {}", aside.is_some());
+            let shown = told.writer.unwrap();
+            assert_eq!((shown.pid, shown.guess), (Some(own()), aside.is_some()));
         }
     }
 
