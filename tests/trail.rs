@@ -169,8 +169,9 @@ fn a_storm_of_programs_makes_no_alert_of_another_late() {
     let mut took = took.unwrap();
     took.sort();
     // What was counted stands in the status that the next container has written.
-    let _another = image.start();
-    wait_until(PATIENCE, || watcher.counter("execs") > 0);
+    let another = gate::have(image.start());
+    let written = || another.as_ref().is_some_and(|one| watcher.lists(&one.id));
+    wait_until(PATIENCE, written);
     let most = took[took.len() - 1];
     let [execs, lost] = ["execs", "execs-lost"].map(|name| watcher.counter(name));
     eprintln!(

@@ -264,6 +264,13 @@ impl Watcher {
         value.and_then(Value::as_u64).unwrap_or(0)
     }
 
+    /// The status file has the container.
+    pub fn lists(&self, id: &str) -> bool {
+        let status = self.status().unwrap_or_default();
+        let all = field(&status, "containers").and_then(Value::as_array);
+        all.into_iter().flatten().any(|one| text(one, "id") == id)
+    }
+
     /// Root filesystems in the status file that lie below a directory.
     pub fn watched_below(&self, base: &Path) -> usize {
         let status = self.status().unwrap_or_default();
