@@ -51,9 +51,6 @@ pub fn writer(boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
         // Without a pidfd nothing tells a successor of the pid from the writer.
         confirmed: pidfd.is_some(),
         executable: exe.map(|path| path.as_os_str().as_bytes().to_vec()),
-        // Next what places it: namespaces go soon after the memory (do_exit() in
-        // kernel/exit.c).
-        mount_ns: namespace(&process),
         ..Writer::unknown(Some(pid))
     };
     match read(boot, &process, &known) {
@@ -93,10 +90,11 @@ fn last_member(boot: &Boot, pidfd: Option<&OwnedFd>) -> Option<Member> {
 
 /// The same with all that `/proc` tells.
 fn read(boot: &Boot, process: &Process, known: &Writer) -> io::Result<Writer> {
-    // Before the line that says whether it was ending by then.
-    let text = read_of(process, "cgroup", MAX_TEXT).unwrap_or_default();
     let line = read_of(process, "stat", MAX_TEXT)?;
     let stat = stat(&line).ok_or_else(|| io::Error::other("stat line not understood"))?;
+    // Then what places it: namespaces go soon after the memory (do_exit() in kernel/exit.c).
+    let mount_ns = namespace(process);
+    let text = read_of(process, "cgroup", MAX_TEXT).unwrap_or_default();
     let status = status(&read_of(process, "status", MAX_TEXT).unwrap_or_default());
     let (args, args_truncated) = args(process);
     let has_program = known.executable.is_some();
@@ -122,11 +120,18 @@ fn read(boot: &Boot, process: &Process, known: &Writer) -> io::Result<Writer> {
         start_ticks: Some(stat.start_ticks),
         interactive: Some(stat.tty != 0),
         entity_id: Some(boot.entity(process.pid(), stat.start_ticks)),
-        parents: parents(boot, &stat, known.mount_ns),
+        parents: parents(boot, &stat, mount_ns),
+        mount_ns,
         member: member(&text),
-        unplaced: text.is_empty() || (stat.ends && !says_where(&text)),
+        unplaced: !says_where(&text) && ends_by_now(process),
         ..known.clone()
     })
+}
+
+/// It is ending or gone: what was read of it before may have been, too.
+fn ends_by_now(process: &Process) -> bool {
+    let line = read_of(process, "stat", MAX_TEXT).unwrap_or_default();
+    stat(&line).is_none_or(|stat| stat.ends)
 }
 
 /// Mount namespace of a pinned process: the inode number of what its link leads to.

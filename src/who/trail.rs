@@ -30,7 +30,7 @@ use self::book::{Book, Program};
 const BATCH: usize = 64 * 24;
 /// How long after the first unread event it is read: for many programs at once, and soon,
 /// since unread events keep a filesystem from being unmounted.
-const REST: Duration = Duration::from_millis(5);
+const REST: Duration = Duration::from_millis(2);
 /// How long it is read in one turn of the loop: file events come first.
 const TURN: Duration = Duration::from_millis(2);
 /// How long it is read before a writer is resolved by it. One that is not empty then is
