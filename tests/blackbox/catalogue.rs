@@ -214,7 +214,7 @@ impl Play<'_> {
             return Err(format!("the action is not {}", told.action));
         }
         let risk = field(value, "event.risk_score").and_then(Value::as_f64);
-        let raised = self.raised(told, act, text(value, "ldwatch.writer.origin"));
+        let raised = self.raised(told, act, value);
         if !risk.is_some_and(|risk| raised.contains(&risk)) {
             return Err(format!("the risk is {risk:?}, not one of {raised:?}"));
         }
@@ -227,16 +227,20 @@ impl Play<'_> {
 
     /// The risk scores that are true: higher when the writer is seen to be outside. Where
     /// one that has gone came from may have to stay unknown, but it is never inside.
-    fn raised(&self, told: &Told, act: Option<&Act>, origin: &str) -> Vec<f64> {
+    fn raised(&self, told: &Told, act: Option<&Act>, value: &Value) -> Vec<f64> {
         let across = matches!(
             act,
             Some(Act::Merged(_) | Act::Upper(_) | Act::Source(_) | Act::Neighbour(_))
         );
-        match (across && told.kind == "alert", origin) {
-            (false, _) => vec![told.risk],
-            (true, "inside") => Vec::new(),
-            (true, "host" | "other-container") => vec![told.risk + CROSS_BOUNDARY],
-            (true, _) => vec![told.risk, told.risk + CROSS_BOUNDARY],
+        let [origin, source] =
+            ["origin", "source"].map(|name| text(value, &format!("ldwatch.writer.{name}")));
+        match (across && told.kind == "alert", origin, source) {
+            (false, ..) => vec![told.risk],
+            (true, "inside", _) => Vec::new(),
+            (true, "host" | "other-container", _) | (true, _, "live") => {
+                vec![told.risk + CROSS_BOUNDARY]
+            }
+            (true, ..) => vec![told.risk, told.risk + CROSS_BOUNDARY],
         }
     }
 
