@@ -9,7 +9,7 @@ use crate::parse::cgroup::{Member, Runtime};
 pub enum WriterSource {
     /// Read from a pinned `/proc/PID` while the process lived.
     Live,
-    /// The process was a zombie: comm, parent and cgroup only.
+    /// It was ending or a zombie: most often comm, parent and cgroup only.
     Zombie,
     /// Reaped; the pidfd still gave the cgroup.
     Reaped,

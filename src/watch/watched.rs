@@ -151,7 +151,9 @@ impl Watched {
             self.folded = Some(Box::new(Folded::new(now, first)));
         }
         if let Some(folded) = &mut self.folded {
-            folded.take((pid, pidfd), mask);
+            // Over the budget nobody asks whom a copy-up was for.
+            let known = known.map_or((0, None), |pid| (pid, pidfd));
+            folded.take(known, mask);
             return None;
         }
         let earlier = self.settle.trigger(now, known, mask, settle);

@@ -58,6 +58,7 @@ pub fn writer(boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
         Err(_) if known.executable.is_none() => gone(boot, pid, pidfd),
         // It ended before more was read.
         Err(_) => Writer {
+            source: WriterSource::Zombie,
             member: last_member(boot, pidfd),
             unplaced: true,
             ..known
@@ -98,11 +99,12 @@ fn read(boot: &Boot, process: &Process, known: &Writer) -> io::Result<Writer> {
     let status = status(&read_of(process, "status", MAX_TEXT).unwrap_or_default());
     let (args, args_truncated) = args(process);
     let has_program = known.executable.is_some();
+    let unplaced = !says_where(&text) && ends_by_now(process);
     let untold = args.is_empty() && has_program && stat.args > 0;
     let cwd = process.cwd().ok();
     Ok(Writer {
         vpid: status.ns_pids.last().copied(),
-        source: if has_program && !stat.is_dead() {
+        source: if has_program && !stat.is_dead() && !unplaced {
             WriterSource::Live
         } else {
             WriterSource::Zombie
@@ -123,7 +125,7 @@ fn read(boot: &Boot, process: &Process, known: &Writer) -> io::Result<Writer> {
         parents: parents(boot, &stat, mount_ns),
         mount_ns,
         member: member(&text),
-        unplaced: !says_where(&text) && ends_by_now(process),
+        unplaced,
         ..known.clone()
     })
 }

@@ -282,6 +282,19 @@ mod tests {
     }
 
     #[test]
+    fn over_the_budget_who_copied_up_a_directory_is_not_the_writer() {
+        let mut bench = Bench::new();
+        let now = Instant::now();
+        bench.watched.folded = Some(Box::new(Folded::new(now, None)));
+        bench.trigger(0, (WRITTEN, Source::Name));
+        bench.trigger(own(), (0, Source::Way));
+        assert_eq!(bench.told(), None);
+        bench.watched.folded = Some(Box::new(Folded::new(now, None)));
+        bench.trigger(own(), (WRITTEN, Source::Name));
+        assert_eq!(bench.told(), Some(own()));
+    }
+
+    #[test]
     fn who_copied_up_a_directory_is_the_writer_of_what_nobody_else_claims() {
         for (aside, other, want) in [
             (false, 0, Some(own())),
