@@ -51,6 +51,6 @@ pub fn ratio(of: u64, to: u64) -> String {
     if to == 0 {
         return "-".to_owned();
     }
-    let hundredths = of * 100 / to;
+    let hundredths = (of * 100 + to / 2) / to;
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }

@@ -19,7 +19,7 @@ use crate::writer::{MARKER, PROGRAM, in_the_container};
 
 const NOTHING: &str = "/bin/nothing";
 /// Turns with and without.
-const TURNS: usize = 6;
+const TURNS: usize = 10;
 
 /// Prints the table; `count` programs in each turn.
 pub fn run(count: usize) {
@@ -40,7 +40,7 @@ pub fn run(count: usize) {
     println!("{TURNS} turns of {count} programs each; fork, execve, exit, wait; us");
     println!(
         "  {:<24}{:>18}{:>20}{:>14}{:>10}{:>8}",
-        "with and without", "p50, ratio", "best mean, ratio", "CPU us/exec", "read", "lost"
+        "with and without", "p50, paired", "best mean, ratio", "CPU us/exec", "read", "lost"
     );
     for (name, program) in &programs {
         measure(&container, name, program, count);
@@ -48,39 +48,55 @@ pub fn run(count: usize) {
 }
 
 /// Watchers come and go for each turn, so that both kinds see the same weather. Where that
-/// changes from turn to turn, as beside other virtual machines, the best turn of each kind
-/// tells more than all of them: its mean has the programs in it that the watcher interrupted.
+/// changes from turn to turn, as beside other virtual machines, a turn is compared with the
+/// one beside it, and of these ratios the median is told; the best turn's mean has the
+/// programs in it that the watcher interrupted.
 fn measure(container: &Overlay, name: &str, program: &str, count: usize) {
     let (mut without, mut with) = (Vec::new(), Vec::new());
     let (mut spent, mut read, mut lost) = (0, 0, 0);
-    for _ in 0..TURNS {
-        let (times, ..) = turn(container, program, count, false);
-        without.push(times);
-        let (times, took, counters) = turn(container, program, count, true);
-        with.push(times);
-        spent += took;
-        read += counters.0;
-        lost += counters.1;
+    for number in 0..2 * TURNS {
+        // Now the one comes first and now the other.
+        let trail = matches!(number % 4, 1 | 2);
+        let (times, took, counters) = turn(container, program, count, trail);
+        if trail {
+            with.push(times);
+            spent += took;
+            read += counters.0;
+            lost += counters.1;
+        } else {
+            without.push(times);
+        }
     }
-    let median = |turns: &[Vec<u64>]| Series::of(turns.concat()).percentile(50);
     let each = spent / (TURNS * count) as u64;
-    let of = |what: &dyn Fn(&[Vec<u64>]) -> u64| {
-        let (without, with) = (what(&without), what(&with));
-        let ratio = ratio(with, without);
-        format!("{} {} {ratio}", micros(with), micros(without))
-    };
     println!(
         "  {name:<24}{:>18}{:>20}{:>14}{read:>10}{lost:>8}",
-        of(&median),
-        of(&best),
+        paired(&with, &without),
+        best(&with, &without),
         micros(each)
     );
 }
 
-/// The mean of the turn in which it was the least.
-fn best(turns: &[Vec<u64>]) -> u64 {
+/// Both medians, and the median of the ratios of turns beside each other.
+fn paired(with: &[Vec<u64>], without: &[Vec<u64>]) -> String {
+    let median = |times: &[u64]| Series::of(times.to_vec()).percentile(50);
+    let pairs = with.iter().zip(without);
+    let ratios = pairs.map(|(with, without)| median(with) * 1000 / median(without).max(1));
+    let ratio = ratio(Series::of(ratios).percentile(50), 1000);
+    let all = |turns: &[Vec<u64>]| micros(median(&turns.concat()));
+    format!("{} {} {ratio}", all(with), all(without))
+}
+
+/// The means of the turns in which they were the least.
+fn best(with: &[Vec<u64>], without: &[Vec<u64>]) -> String {
     let mean = |times: &Vec<u64>| times.iter().sum::<u64>() / times.len().max(1) as u64;
-    turns.iter().map(mean).min().unwrap_or(0)
+    let least = |turns: &[Vec<u64>]| turns.iter().map(mean).min().unwrap_or(0);
+    let (with, without) = (least(with), least(without));
+    format!(
+        "{} {} {}",
+        micros(with),
+        micros(without),
+        ratio(with, without)
+    )
 }
 
 /// Times, CPU of the watcher's loop, and events read and lost.

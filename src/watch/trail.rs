@@ -20,11 +20,12 @@ impl Watch {
         if self.trail.due().is_none_or(|due| due > now) {
             return;
         }
-        self.trail.read();
+        let waits = self.trail.read();
         if self.marks.are_quiet() {
             self.trail.files_are_quiet();
         }
-        if let Some(queue) = self.trail.queue()
+        if waits
+            && let Some(queue) = self.trail.queue()
             && let Err(error) = self.waiter.again(queue, TRAIL)
         {
             log::warn!("the exec trail is not waited for any more: {error}");

@@ -11,9 +11,11 @@ mod book;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{OFlag, open, readlinkat};
+use nix::sys::stat::Mode;
 use nix::sys::uio::pread;
 use nix::time::{ClockId, clock_gettime};
 
@@ -37,6 +39,8 @@ const TURN: Duration = Duration::from_millis(2);
 /// in a storm: for a while the next writers wait for one batch only.
 const DRAIN: Duration = Duration::from_millis(4);
 const STORM: Duration = Duration::from_millis(20);
+/// Where the kernel names what descriptors lead to.
+const LINKS: &str = "/proc/self/fd";
 /// Bytes of a program's head: its program headers and the name of its loader.
 const HEAD: usize = 1024;
 /// Longest path kept.
@@ -46,6 +50,8 @@ const MAX_PATH: usize = 512;
 #[derive(Debug)]
 pub struct Trail {
     group: Result<Group, String>,
+    /// `/proc/self/fd`, held open: finding it costs more than the rest of a link.
+    links: Option<OwnedFd>,
     book: Book,
     own_pid: i32,
     /// When it is to be read.
@@ -70,6 +76,7 @@ impl Trail {
         };
         Self {
             group,
+            links: open(LINKS, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).ok(),
             book: Book::default(),
             own_pid: nix::unistd::getpid().as_raw(),
             due: None,
@@ -108,10 +115,15 @@ impl Trail {
         self.due
     }
 
-    /// Reads for one turn of the loop at most. What is left makes it ready again.
-    pub fn read(&mut self) {
-        self.due = None;
+    /// Reads for one turn of the loop at most. Whether it is to be waited for: when there
+    /// was something, more will follow, and it is read again after the same time without
+    /// being woken for it.
+    pub fn read(&mut self) -> bool {
+        let before = (self.execs, self.lost);
         self.read_for(TURN);
+        let has_more = (self.execs, self.lost) != before;
+        self.due = has_more.then(|| Instant::now() + REST);
+        !has_more
     }
 
     /// All events of the files are read: those to come are later than what was read here.
@@ -152,6 +164,7 @@ impl Trail {
             }
         };
         let now = ticks_now();
+        let links = self.links.as_ref();
         for event in &batch.events {
             self.lost += u64::from(event.mask & mask::OVERFLOW != 0);
             let Some(object) = &event.object else {
@@ -160,7 +173,7 @@ impl Trail {
             if event.pid > 0 && event.pid != self.own_pid {
                 self.execs += 1;
                 self.book
-                    .note(event.pid, path(object), head_of(object), now);
+                    .note(event.pid, path(links, object), head_of(object), now);
             }
         }
         !batch.events.is_empty()
@@ -222,11 +235,9 @@ fn hint(program: &Program, comm: Option<&[u8]>, source: HintSource) -> Option<Hi
 }
 
 /// The path under which the process opened it, as `/proc/PID/exe` would name it.
-fn path(object: &OwnedFd) -> Option<Vec<u8>> {
-    let link = format!("/proc/self/fd/{}", object.as_raw_fd());
-    let path = std::fs::read_link(link).ok()?;
-    let path = path.as_os_str().as_bytes();
-    (path.len() <= MAX_PATH).then(|| path.to_vec())
+fn path(links: Option<&OwnedFd>, object: &OwnedFd) -> Option<Vec<u8>> {
+    let path = readlinkat(links?, object.as_raw_fd().to_string().as_str()).ok()?;
+    (path.len() <= MAX_PATH).then(|| path.into_vec())
 }
 
 /// What the file is to execve(2). It was read by the kernel just now.
