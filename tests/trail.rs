@@ -27,8 +27,10 @@ const MIB: u64 = 1024;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// More than any test waits for.
 const ENDLESS: usize = 1_000_000_000;
-/// Alerts between two looks at what the watcher holds.
+/// Alerts that are taken off the heap at once.
 const PORTION: usize = 500;
+/// Containers that they are about: more than a container's budget would be folded.
+const WRITTEN: usize = 50;
 
 /// An image with a program that does nothing, and a container of it.
 fn container(image: &Image) -> Option<Overlay> {
@@ -62,13 +64,17 @@ fn many_programs_and_many_alerts_leave_nothing_behind() {
     let (execs, alerts) = gate::execs();
     // What a full book and the first records make the allocator keep is no leak.
     assert!(executing(&container, 5000).wait().unwrap().success());
-    let mut hand = container.hand(PRELOAD);
-    let mut told = write_again(&watcher, &mut hand, PORTION);
+    let others: Vec<Overlay> = (0..WRITTEN).map(|_| image.start().unwrap()).collect();
+    for other in &others {
+        watcher.mine(&other.id);
+    }
+    let mut hands: Vec<Hand> = others.iter().map(|other| other.hand(PRELOAD)).collect();
+    let mut told = write_again(&watcher, &mut hands);
     let held = || Held::by(watcher.pid());
     let before = held();
     assert!(executing(&container, execs).wait().unwrap().success());
     for _ in 0..alerts.div_ceil(PORTION) {
-        told += write_again(&watcher, &mut hand, PORTION);
+        told += write_again(&watcher, &mut hands);
     }
     let read = || watcher.counter("execs") >= (execs + 5000) as u64;
     assert!(wait_until(PATIENCE, read), "{}", watcher.counter("execs"));
@@ -85,15 +91,21 @@ fn many_programs_and_many_alerts_leave_nothing_behind() {
     watcher.stop();
 }
 
-/// Writes so often, each time after the alert about the last, and takes the alerts off
-/// the heap; gives their number.
-fn write_again(watcher: &Watcher, hand: &mut Hand, count: usize) -> usize {
-    for _ in 0..count {
-        let own = nonce();
-        hand.say("create", &own).unwrap();
-        watcher
-            .claim("one of many", |seen| carries(&seen.value, &own))
-            .unwrap();
+/// Writes a portion, in each container after the alert about the last, and takes the alerts
+/// off the heap; gives their number.
+fn write_again(watcher: &Watcher, hands: &mut [Hand]) -> usize {
+    for _ in 0..PORTION / hands.len() {
+        let write = |hand: &mut Hand| {
+            let own = nonce();
+            hand.say("create", &own).unwrap();
+            own
+        };
+        let all: Vec<String> = hands.iter_mut().map(write).collect();
+        for own in all {
+            watcher
+                .claim("one of many", |seen| carries(&seen.value, &own))
+                .unwrap();
+        }
     }
     let told =
         watcher.forget_claiming(|seen| is_alert(&seen.value) && carries(&seen.value, &tag()));

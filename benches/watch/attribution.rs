@@ -18,10 +18,12 @@ use crate::tail::{Line, Tail};
 use crate::writer::{MARKER, PROGRAM, nonce};
 
 /// Between two writes, in microseconds: enough for one act to be over.
-const GAP: u64 = 12_000;
+const GAP: u64 = 8000;
 /// Writes before the alerts are waited for: more would be folded where the machine is
 /// busy, and the alert about two writers names one.
 const PORTION: usize = 10;
+/// Containers that take their turns: what exceeds one's budget would be folded, too.
+const CONTAINERS: usize = 8;
 /// An alert that has not come by then does not come.
 const LATEST: Duration = Duration::from_secs(3);
 
@@ -34,7 +36,8 @@ pub fn run(count: usize) {
     let writers = place(&image, nonce(&cell_tag(0), 0).len());
     head(count);
     for realtime in [true, false] {
-        let container = image.start().unwrap_or_else(|reason| panic!("{reason}"));
+        let start = |_| image.start().unwrap_or_else(|reason| panic!("{reason}"));
+        let containers: Vec<Overlay> = (0..CONTAINERS).map(start).collect();
         let files = Scratch::new();
         let more = format!("realtime = {realtime}\n");
         let ldwatch = Tail::ldwatch_with(files.path(), &more);
@@ -45,7 +48,7 @@ pub fn run(count: usize) {
             let hogs = busy.then(Hogs::start);
             for (number, how) in writers.iter().enumerate() {
                 let cell = number + 10 * usize::from(busy) + 20 * usize::from(realtime);
-                let said = Said::of(&container, &ldwatch, how, (cell, count));
+                let said = Said::of(&containers, &ldwatch, how, (cell, count));
                 let cpus = ["idle", "busy"][usize::from(busy)];
                 let name = how.name.split(':').next().unwrap_or_default();
                 println!("{fifo:<9}{cpus:<6}{name:<10}{said}");
@@ -109,21 +112,26 @@ struct Said {
 }
 
 impl Said {
-    fn of(container: &Overlay, ldwatch: &Tail, how: &How, (cell, count): (usize, usize)) -> Self {
+    fn of(
+        containers: &[Overlay],
+        ldwatch: &Tail,
+        how: &How,
+        (cell, count): (usize, usize),
+    ) -> Self {
         let tag = cell_tag(cell);
-        for first in (0..count).step_by(PORTION) {
-            let portion = PORTION.min(count - first);
-            let before = arrived(ldwatch, &tag);
-            write(container, &how.name, &tag, (first, portion), GAP);
-            // Two writers at once, where the machine stood still, are one alert.
-            wait_until(LATEST, || arrived(ldwatch, &tag) >= before + portion);
-        }
         let mut said = Self::default();
-        for alert in alerts(ldwatch, &tag).values() {
-            said.take(alert, container, how);
+        for (first, container) in (0..count).step_by(PORTION).zip(containers.iter().cycle()) {
+            let portion = PORTION.min(count - first);
+            write(container, &how.name, &tag, (first, portion), GAP);
+            let all = || alerts(ldwatch, &tag, first);
+            // Two writers at once, where the machine stood still, are one alert.
+            wait_until(LATEST, || all().len() >= portion);
+            for alert in all().values() {
+                said.take(alert, container, how);
+            }
+            // The next portion's lines are enough to look through.
+            ldwatch.forget_lines();
         }
-        // The next cell's lines are enough to look through.
-        ldwatch.forget_lines();
         said
     }
 
@@ -166,19 +174,13 @@ impl std::fmt::Display for Said {
     }
 }
 
-/// Lines about the cell, at a glance.
-fn arrived(ldwatch: &Tail, tag: &str) -> usize {
-    let lines = ldwatch.lines();
-    let of_the_cell = |line: &Line| number(&line.1, tag).is_some();
-    lines.iter().filter(|line| of_the_cell(line)).count()
-}
-
-/// The first alert about each writer of the cell. The pid is the kernel's word; what the
+/// The first alert about each writer of the cell from this one on. The pid is the kernel's word; what the
 /// file held when it was looked at may be the next writer's already.
-fn alerts(ldwatch: &Tail, tag: &str) -> BTreeMap<i64, Value> {
+fn alerts(ldwatch: &Tail, tag: &str, first: usize) -> BTreeMap<i64, Value> {
     let mut found = BTreeMap::new();
     let lines = ldwatch.lines();
-    for (_, line) in lines.iter().filter(|line| number(&line.1, tag).is_some()) {
+    let is_of_these = |line: &&Line| number(&line.1, tag).is_some_and(|number| number >= first);
+    for (_, line) in lines.iter().filter(is_of_these) {
         let value: Value = serde_json::from_slice(line).unwrap_or_default();
         let pid = field(&value, "process.pid").and_then(Value::as_i64);
         found.entry(pid.unwrap_or(0)).or_insert(value);
