@@ -40,7 +40,7 @@ pub fn run(count: usize) {
     println!("{TURNS} turns of {count} programs each; fork, execve, exit, wait; us");
     println!(
         "  {:<24}{:>18}{:>20}{:>14}{:>10}{:>8}",
-        "with and without", "p50, paired", "best mean, ratio", "CPU us/exec", "read", "lost"
+        "with and without", "p50, ratio", "mean, ratio", "CPU us/exec", "read", "lost"
     );
     for (name, program) in &programs {
         measure(&container, name, program, count);
@@ -49,8 +49,8 @@ pub fn run(count: usize) {
 
 /// Watchers come and go for each turn, so that both kinds see the same weather. Where that
 /// changes from turn to turn, as beside other virtual machines, a turn is compared with the
-/// one beside it, and of these ratios the median is told; the best turn's mean has the
-/// programs in it that the watcher interrupted.
+/// one beside it, and of these ratios the median is told. The mean has the programs in it
+/// that the watcher interrupted.
 fn measure(container: &Overlay, name: &str, program: &str, count: usize) {
     let (mut without, mut with) = (Vec::new(), Vec::new());
     let (mut spent, mut read, mut lost) = (0, 0, 0);
@@ -70,33 +70,28 @@ fn measure(container: &Overlay, name: &str, program: &str, count: usize) {
     let each = spent / (TURNS * count) as u64;
     println!(
         "  {name:<24}{:>18}{:>20}{:>14}{read:>10}{lost:>8}",
-        paired(&with, &without),
-        best(&with, &without),
+        paired(&with, &without, median),
+        paired(&with, &without, mean),
         micros(each)
     );
 }
 
-/// Both medians, and the median of the ratios of turns beside each other.
-fn paired(with: &[Vec<u64>], without: &[Vec<u64>]) -> String {
-    let median = |times: &[u64]| Series::of(times.to_vec()).percentile(50);
+/// What `of` makes of all turns of either kind, and the median of its ratios of turns beside
+/// each other.
+fn paired(with: &[Vec<u64>], without: &[Vec<u64>], of: fn(&[u64]) -> u64) -> String {
     let pairs = with.iter().zip(without);
-    let ratios = pairs.map(|(with, without)| median(with) * 1000 / median(without).max(1));
+    let ratios = pairs.map(|(with, without)| of(with) * 1000 / of(without).max(1));
     let ratio = ratio(Series::of(ratios).percentile(50), 1000);
-    let all = |turns: &[Vec<u64>]| micros(median(&turns.concat()));
+    let all = |turns: &[Vec<u64>]| micros(of(&turns.concat()));
     format!("{} {} {ratio}", all(with), all(without))
 }
 
-/// The means of the turns in which they were the least.
-fn best(with: &[Vec<u64>], without: &[Vec<u64>]) -> String {
-    let mean = |times: &Vec<u64>| times.iter().sum::<u64>() / times.len().max(1) as u64;
-    let least = |turns: &[Vec<u64>]| turns.iter().map(mean).min().unwrap_or(0);
-    let (with, without) = (least(with), least(without));
-    format!(
-        "{} {} {}",
-        micros(with),
-        micros(without),
-        ratio(with, without)
-    )
+fn median(times: &[u64]) -> u64 {
+    Series::of(times.to_vec()).percentile(50)
+}
+
+fn mean(times: &[u64]) -> u64 {
+    times.iter().sum::<u64>() / times.len().max(1) as u64
 }
 
 /// Times, CPU of the watcher's loop, and events read and lost.
