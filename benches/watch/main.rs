@@ -55,7 +55,7 @@ fn run(args: &[String]) -> Result<()> {
         }
         "once" => return writer::once(word(1)),
         "quick" => return quick::once(word(1)),
-        "execs" => return trail::execs(word(1), number(2, 1)),
+        how @ ("execs" | "forks") => return trail::execs(word(1), number(2, 1), how == "forks"),
         _ => {}
     }
     own_mounts()?;

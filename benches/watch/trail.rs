@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{Error, Result};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -29,21 +30,25 @@ pub fn run(count: usize) {
     fs::write(inside(MARKER), "").unwrap();
     let mut programs = Vec::new();
     match tiny::nothing(&inside(NOTHING)) {
-        true => programs.push(("static, does nothing", NOTHING.to_owned())),
+        true => {
+            // As a shell does it, and as cheap as it can be.
+            programs.push(("static, fork", "forks", NOTHING.to_owned()));
+            programs.push(("static, vfork", "execs", NOTHING.to_owned()));
+        }
         false => println!("left out: static (no program for this architecture)"),
     }
     match dynamic::place(&image, "true") {
-        Ok(path) => programs.push(("dynamic, true", path)),
+        Ok(path) => programs.push(("dynamic, vfork", "execs", path)),
         Err(reason) => println!("left out: dynamic ({reason})"),
     }
     let container = image.start().unwrap_or_else(|reason| panic!("{reason}"));
-    println!("{TURNS} turns of {count} programs each; fork, execve, exit, wait; us");
+    println!("{TURNS} turns of {count} programs each: fork, execve, exit, wait; us");
     println!(
         "  {:<24}{:>18}{:>20}{:>14}{:>10}{:>8}",
         "with and without", "p50, ratio", "mean, ratio", "CPU us/exec", "read", "lost"
     );
-    for (name, program) in &programs {
-        measure(&container, name, program, count);
+    for (name, how, program) in &programs {
+        measure(&container, name, (how, program), count);
     }
 }
 
@@ -51,7 +56,7 @@ pub fn run(count: usize) {
 /// changes from turn to turn, as beside other virtual machines, a turn is compared with the
 /// one beside it, and of these ratios the median is told. The mean has the programs in it
 /// that the watcher interrupted.
-fn measure(container: &Overlay, name: &str, program: &str, count: usize) {
+fn measure(container: &Overlay, name: &str, program: (&str, &str), count: usize) {
     let (mut without, mut with) = (Vec::new(), Vec::new());
     let (mut spent, mut read, mut lost) = (0, 0, 0);
     for number in 0..2 * TURNS {
@@ -97,7 +102,7 @@ fn mean(times: &[u64]) -> u64 {
 /// Times, CPU of the watcher's loop, and events read and lost.
 fn turn(
     container: &Overlay,
-    program: &str,
+    (how, program): (&str, &str),
     count: usize,
     trail: bool,
 ) -> (Vec<u64>, u64, (u64, u64)) {
@@ -110,7 +115,7 @@ fn turn(
     let before = of_loop();
     let output = container
         .command(PROGRAM)
-        .args(["execs", program, &count.to_string()])
+        .args([how, program, &count.to_string()])
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
@@ -127,13 +132,19 @@ fn turn(
     (times.collect(), spent, counters)
 }
 
-/// `execs PROGRAM COUNT`: one process after the other; prints what each took.
-pub fn execs(program: &str, count: usize) -> Result<()> {
+/// `execs` or `forks PROGRAM COUNT`: one process after the other, started by
+/// posix_spawn(3) or by fork(2) and execve(2); prints what each took.
+pub fn execs(program: &str, count: usize, forks: bool) -> Result<()> {
     in_the_container()?;
     let mut times = Vec::with_capacity(count);
     for _ in 0..count {
         let start = now();
-        let status = Command::new(program).status()?;
+        let mut command = Command::new(program);
+        if forks {
+            // Who gives the child a user id gets no posix_spawn(3).
+            command.uid(0);
+        }
+        let status = command.status()?;
         times.push(now() - start);
         if !status.success() {
             return Err(Error::other(format!("{program}: {status}")));
