@@ -174,8 +174,8 @@ impl std::fmt::Display for Said {
     }
 }
 
-/// The first alert about each writer of the cell from this one on. The pid is the kernel's word; what the
-/// file held when it was looked at may be the next writer's already.
+/// The first alert about each writer of the cell from this one on. The pid is the kernel's
+/// word; what the file held when it was looked at may be the next writer's already.
 fn alerts(ldwatch: &Tail, tag: &str, first: usize) -> BTreeMap<i64, Value> {
     let mut found = BTreeMap::new();
     let lines = ldwatch.lines();
