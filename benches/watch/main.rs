@@ -55,7 +55,9 @@ fn run(args: &[String]) -> Result<()> {
         }
         "once" => return writer::once(word(1)),
         "quick" => return quick::once(word(1)),
-        how @ ("execs" | "forks") => return trail::execs(word(1), number(2, 1), how == "forks"),
+        how @ ("execs" | "forks") => {
+            return trail::execs(word(1), word(2), number(3, 1), how == "forks");
+        }
         _ => {}
     }
     own_mounts()?;

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::clock::{Series, micros, now, ratio};
@@ -19,6 +21,10 @@ use crate::tail::Tail;
 use crate::writer::{MARKER, PROGRAM, in_the_container};
 
 const NOTHING: &str = "/bin/nothing";
+/// Where the loop runs: a process that is free may be moved whenever another wakes, and
+/// what it costs to be moved is more than what the trail does.
+const BOUND: &str = "bound";
+const FREE: &str = "free";
 /// Turns with and without.
 const TURNS: usize = 10;
 
@@ -28,10 +34,10 @@ pub fn run(count: usize) {
     let inside = |path: &str| image.lower().join(path.trim_start_matches('/'));
     fs::copy(std::env::current_exe().unwrap(), inside(PROGRAM)).unwrap();
     fs::write(inside(MARKER), "").unwrap();
+    // As a shell does it, and as cheap as it can be.
     let mut programs = Vec::new();
     match tiny::nothing(&inside(NOTHING)) {
         true => {
-            // As a shell does it, and as cheap as it can be.
             programs.push(("static, fork", "forks", NOTHING.to_owned()));
             programs.push(("static, vfork", "execs", NOTHING.to_owned()));
         }
@@ -42,13 +48,18 @@ pub fn run(count: usize) {
         Err(reason) => println!("left out: dynamic ({reason})"),
     }
     let container = image.start().unwrap_or_else(|reason| panic!("{reason}"));
-    println!("{TURNS} turns of {count} programs each: fork, execve, exit, wait; us");
+    println!(
+        "{TURNS} turns of {count} programs each: fork, execve, exit, wait; us. The loop is bound\n\
+         to one processor, or free; the watcher is free"
+    );
     println!(
         "  {:<24}{:>18}{:>20}{:>14}{:>10}{:>8}",
         "with and without", "p50, ratio", "mean, ratio", "CPU us/exec", "read", "lost"
     );
     for (name, how, program) in &programs {
-        measure(&container, name, (how, program), count);
+        for place in [BOUND, FREE] {
+            measure(&container, name, &[how, program, place], count);
+        }
     }
 }
 
@@ -56,13 +67,13 @@ pub fn run(count: usize) {
 /// changes from turn to turn, as beside other virtual machines, a turn is compared with the
 /// one beside it, and of these ratios the median is told. The mean has the programs in it
 /// that the watcher interrupted.
-fn measure(container: &Overlay, name: &str, program: (&str, &str), count: usize) {
+fn measure(container: &Overlay, name: &str, way: &[&str; 3], count: usize) {
     let (mut without, mut with) = (Vec::new(), Vec::new());
     let (mut spent, mut read, mut lost) = (0, 0, 0);
     for number in 0..2 * TURNS {
         // Now the one comes first and now the other.
         let trail = matches!(number % 4, 1 | 2);
-        let (times, took, counters) = turn(container, program, count, trail);
+        let (times, took, counters) = turn(container, way, count, trail);
         if trail {
             with.push(times);
             spent += took;
@@ -73,6 +84,7 @@ fn measure(container: &Overlay, name: &str, program: (&str, &str), count: usize)
         }
     }
     let each = spent / (TURNS * count) as u64;
+    let name = format!("{name}, {}", way[2]);
     println!(
         "  {name:<24}{:>18}{:>20}{:>14}{read:>10}{lost:>8}",
         paired(&with, &without, median),
@@ -102,20 +114,21 @@ fn mean(times: &[u64]) -> u64 {
 /// Times, CPU of the watcher's loop, and events read and lost.
 fn turn(
     container: &Overlay,
-    (how, program): (&str, &str),
+    way: &[&str; 3],
     count: usize,
     trail: bool,
 ) -> (Vec<u64>, u64, (u64, u64)) {
     let files = Scratch::new();
     let more = format!("exec-trail = {trail}\nsweep = \"1s\"\n");
     let ldwatch = Tail::ldwatch_with(files.path(), &more);
-    sleep(Duration::from_secs(6));
+    sleep(Duration::from_secs(3));
     // The loop is the first thread, which is named as the program's file is.
     let of_loop = || taken(&format!("/proc/{0}/task/{0}", ldwatch.pid()));
     let before = of_loop();
     let output = container
         .command(PROGRAM)
-        .args([how, program, &count.to_string()])
+        .args(way)
+        .arg(count.to_string())
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
@@ -132,10 +145,13 @@ fn turn(
     (times.collect(), spent, counters)
 }
 
-/// `execs` or `forks PROGRAM COUNT`: one process after the other, started by
+/// `execs` or `forks PROGRAM PLACE COUNT`: one process after the other, started by
 /// posix_spawn(3) or by fork(2) and execve(2); prints what each took.
-pub fn execs(program: &str, count: usize, forks: bool) -> Result<()> {
+pub fn execs(program: &str, place: &str, count: usize, forks: bool) -> Result<()> {
     in_the_container()?;
+    if place == BOUND {
+        bind()?;
+    }
     let mut times = Vec::with_capacity(count);
     for _ in 0..count {
         let start = now();
@@ -153,4 +169,14 @@ pub fn execs(program: &str, count: usize, forks: bool) -> Result<()> {
     let lines: Vec<String> = times.iter().map(u64::to_string).collect();
     println!("{}", lines.join("\n"));
     Ok(())
+}
+
+/// Binds this process and its children to the first processor that it may run on.
+fn bind() -> Result<()> {
+    let own = Pid::from_raw(0);
+    let may = sched_getaffinity(own)?;
+    let first = (0..CpuSet::count()).find(|&at| may.is_set(at).unwrap_or(false));
+    let mut one = CpuSet::new();
+    one.set(first.unwrap_or(0))?;
+    Ok(sched_setaffinity(own, &one)?)
 }

@@ -222,6 +222,9 @@ fn parents(boot: &Boot, child: &Stat, home: Option<u64>) -> Vec<Ancestor> {
 mod tests {
     use std::process::Command;
 
+    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+    use nix::unistd::Pid;
+
     use super::*;
 
     #[test]
@@ -264,12 +267,13 @@ mod tests {
         let mut child = Command::new("true").spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let pidfd = pidfd::open(pid).unwrap();
-        let zombie = loop {
-            let writer = writer(&boot, pid, Some(&pidfd));
-            if writer.source == WriterSource::Zombie && writer.name.as_deref() == Some(b"true") {
-                break writer;
-            }
-        };
+        // Ended, and not reaped: one that ended while it was read is a zombie, too, with
+        // what was read before.
+        let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+        waitid(Id::Pid(Pid::from_raw(pid)), ended).unwrap();
+        let zombie = writer(&boot, pid, Some(&pidfd));
+        assert_eq!(zombie.source, WriterSource::Zombie);
+        assert_eq!(zombie.name.as_deref(), Some(b"true".as_slice()));
         assert_eq!(zombie.executable, None);
         child.wait().unwrap();
         let gone = writer(&boot, pid, Some(&pidfd));
