@@ -47,7 +47,6 @@ pub fn run(count: usize) {
         Ok(path) => programs.push(("dynamic, vfork", "execs", path)),
         Err(reason) => println!("left out: dynamic ({reason})"),
     }
-    let container = image.start().unwrap_or_else(|reason| panic!("{reason}"));
     println!(
         "{TURNS} turns of {count} programs each: fork, execve, exit, wait; us. The loop is bound\n\
          to one processor, or free; the watcher is free"
@@ -58,6 +57,8 @@ pub fn run(count: usize) {
     );
     for (name, how, program) in &programs {
         for place in [BOUND, FREE] {
+            // One for each: its first process lives for some minutes only.
+            let container = image.start().unwrap_or_else(|reason| panic!("{reason}"));
             measure(&container, name, &[how, program, place], count);
         }
     }
