@@ -66,6 +66,26 @@ pub fn is_mount_root(fd: BorrowedFd<'_>) -> Option<bool> {
     (stat.stx_attributes_mask & MOUNT_ROOT != 0).then_some(stat.stx_attributes & MOUNT_ROOT != 0)
 }
 
+/// What tells one file under one path from others, and from itself after a change, as far
+/// as one call tells: mount, device, inode, change time.
+pub type Identity = (u64, u64, u64, SystemTime);
+
+/// Of an open file with one name only; `None` for a file with several, and on kernels that
+/// do not tell mounts (before 5.8).
+#[must_use]
+pub fn identity(fd: BorrowedFd<'_>) -> Option<Identity> {
+    let mask = libc::STATX_INO | libc::STATX_CTIME | libc::STATX_NLINK | libc::STATX_MNT_ID;
+    let stat = statx(fd, mask)?;
+    if stat.stx_mask & mask != mask || stat.stx_nlink != 1 {
+        return None;
+    }
+    let device = libc::makedev(stat.stx_dev_major, stat.stx_dev_minor);
+    let seconds = u64::try_from(stat.stx_ctime.tv_sec).ok()?;
+    let changed =
+        SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, stat.stx_ctime.tv_nsec))?;
+    Some((stat.stx_mnt_id, device, stat.stx_ino, changed))
+}
+
 /// Device number of the filesystem that an open file belongs to. An overlay says
 /// another one in `stat` for files of a layer on another filesystem; the kernel's list of
 /// an inotify instance's watches has the real one (proc(5), `fdinfo`).

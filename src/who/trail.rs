@@ -8,24 +8,21 @@
 //! none. Its queue may overflow: that costs names of writers, never sight of a change.
 
 mod book;
+mod files;
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{OFlag, open, readlinkat};
-use nix::sys::stat::Mode;
-use nix::sys::uio::pread;
 use nix::time::{ClockId, clock_gettime};
 
 use crate::model::{Hint, HintSource, Writer, WriterSource};
-use crate::parse::elf::{Head, head};
 use crate::sys::fanotify::{Group, mask};
 use crate::who::boot::Boot;
 use crate::who::process::writer;
 
 use self::book::{Book, Program};
+use self::files::Files;
 
 /// Bytes of events taken at once, of 24 bytes each: each holds a file open until it
 /// was looked at.
@@ -39,19 +36,18 @@ const TURN: Duration = Duration::from_millis(2);
 /// in a storm: for a while the next writers wait for one batch only.
 const DRAIN: Duration = Duration::from_millis(4);
 const STORM: Duration = Duration::from_millis(20);
-/// Where the kernel names what descriptors lead to.
-const LINKS: &str = "/proc/self/fd";
-/// Bytes of a program's head: its program headers and the name of its loader.
-const HEAD: usize = 1024;
-/// Longest path kept.
-const MAX_PATH: usize = 512;
+
+/// Where events come from, and what names their files.
+#[derive(Debug)]
+struct Source {
+    group: Group,
+    files: Files,
+}
 
 /// The trail of all marked root filesystems.
 #[derive(Debug)]
 pub struct Trail {
-    group: Result<Group, String>,
-    /// `/proc/self/fd`, held open: finding it costs more than the rest of a link.
-    links: Option<OwnedFd>,
+    source: Result<Source, String>,
     book: Book,
     own_pid: i32,
     /// When it is to be read.
@@ -64,19 +60,26 @@ pub struct Trail {
     pub lost: u64,
 }
 
+impl Source {
+    fn new() -> Result<Self, String> {
+        let group = Group::of_descriptors(BATCH).map_err(|error| format!("no group: {error}"))?;
+        let files = Files::new()?;
+        Ok(Self { group, files })
+    }
+}
+
 impl Trail {
     /// An empty trail. One that cannot be made, or is not wanted, says why when it is
     /// asked to mark.
     #[must_use]
     pub fn new(wanted: bool) -> Self {
-        let group = if wanted {
-            Group::of_descriptors(BATCH).map_err(|error| format!("no group: {error}"))
+        let source = if wanted {
+            Source::new()
         } else {
             Err("switched off".to_owned())
         };
         Self {
-            group,
-            links: open(LINKS, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).ok(),
+            source,
             book: Book::default(),
             own_pid: nix::unistd::getpid().as_raw(),
             due: None,
@@ -89,7 +92,8 @@ impl Trail {
     /// The queue, to wait for.
     #[must_use]
     pub fn queue(&self) -> Option<BorrowedFd<'_>> {
-        self.group.as_ref().ok().map(AsFd::as_fd)
+        let source = self.source.as_ref().ok()?;
+        Some(source.group.as_fd())
     }
 
     /// Marks the filesystem of a root directory held open. Reading an event opens the
@@ -98,7 +102,8 @@ impl Trail {
     /// # Errors
     /// Why not, in words.
     pub fn mark(&self, root: BorrowedFd<'_>) -> Result<(), String> {
-        let group = self.group.as_ref().map_err(Clone::clone)?;
+        let source = self.source.as_ref().map_err(Clone::clone)?;
+        let group = &source.group;
         group
             .mark_filesystem(root, mask::OPEN_EXEC)
             .map_err(|error| format!("refused: {error}"))
@@ -152,7 +157,7 @@ impl Trail {
 
     /// Reads one batch; whether there may be more.
     fn batch(&mut self) -> bool {
-        let Ok(group) = &mut self.group else {
+        let Ok(Source { group, files }) = &mut self.source else {
             return false;
         };
         let batch = match group.read() {
@@ -164,7 +169,7 @@ impl Trail {
             }
         };
         let now = ticks_now();
-        let links = self.links.as_ref();
+        files.at(Instant::now());
         for event in &batch.events {
             self.lost += u64::from(event.mask & mask::OVERFLOW != 0);
             let Some(object) = &event.object else {
@@ -172,8 +177,7 @@ impl Trail {
             };
             if event.pid > 0 && event.pid != self.own_pid {
                 self.execs += 1;
-                self.book
-                    .note(event.pid, path(links, object), head_of(object), now);
+                self.book.note(event.pid, files.opened(object), now);
             }
         }
         !batch.events.is_empty()
@@ -184,7 +188,7 @@ impl Trail {
     #[must_use]
     pub fn writer(&mut self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
         let mut writer = writer(boot, pid, pidfd);
-        if self.group.is_err() || pid <= 0 {
+        if self.source.is_err() || pid <= 0 {
             return writer;
         }
         self.drain();
@@ -232,19 +236,6 @@ fn hint(program: &Program, comm: Option<&[u8]>, source: HintSource) -> Option<Hi
         script: program.script().map(<[u8]>::to_vec),
     };
     (hint.executable.is_some() || hint.script.is_some()).then_some(hint)
-}
-
-/// The path under which the process opened it, as `/proc/PID/exe` would name it.
-fn path(links: Option<&OwnedFd>, object: &OwnedFd) -> Option<Vec<u8>> {
-    let path = readlinkat(links?, object.as_raw_fd().to_string().as_str()).ok()?;
-    (path.len() <= MAX_PATH).then(|| path.into_vec())
-}
-
-/// What the file is to execve(2). It was read by the kernel just now.
-fn head_of(object: &OwnedFd) -> Head {
-    let mut bytes = [0; HEAD];
-    let length = pread(object, &mut bytes, 0).unwrap_or(0);
-    head(bytes.get(..length).unwrap_or_default())
 }
 
 /// Clock ticks since boot, of 10 ms as in `/proc/PID/stat`, begun ones included.

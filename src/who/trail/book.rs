@@ -4,20 +4,23 @@
 
 use std::collections::HashMap;
 use std::mem::take;
+use std::sync::Arc;
 
 use crate::parse::elf::Head;
+
+use super::files::Opened;
 
 /// Processes and bytes of paths in one half.
 const MAX_PIDS: usize = 2048;
 const MAX_BYTES: usize = 128 * 1024;
 
 /// What a process opens next if its execve(2) goes on.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     /// Nothing is known to follow.
     Program,
-    /// The loader, by the last part of the path that the program gave.
-    Loader(Box<[u8]>),
+    /// The loader that the program named.
+    Loader,
     /// The interpreter of the script.
     Interpreter,
 }
@@ -25,11 +28,10 @@ enum Next {
 /// The last program of one process.
 #[derive(Debug)]
 pub(super) struct Program {
-    /// `None`: its path is too long to be kept.
-    path: Option<Box<[u8]>>,
-    script: Option<Box<[u8]>>,
+    opened: Arc<Opened>,
+    script: Option<Arc<Opened>>,
     /// The program before it.
-    earlier: Option<Box<[u8]>>,
+    earlier: Option<Arc<Opened>>,
     next: Next,
     /// Programs that this process opened so far.
     count: u32,
@@ -46,28 +48,40 @@ impl Program {
     /// this program from the one before.
     pub(super) fn executable(&self, comm: Option<&[u8]>) -> Option<&[u8]> {
         let bears = |path: &&[u8]| comm.is_some_and(|comm| is_name_of(comm, path));
-        let earlier = self.earlier.as_deref();
-        let last = self.path.as_deref();
+        let earlier = self.earlier.as_ref().and_then(path);
+        let last = path(&self.opened);
         match self.next {
             Next::Interpreter => None,
             _ if last.as_ref().is_some_and(bears) => last,
             _ if earlier.as_ref().is_some_and(bears) => earlier,
-            Next::Loader(_) if self.count > 1 => None,
+            Next::Loader if self.count > 1 => None,
             _ => last,
         }
     }
 
     /// The script that it was to run.
     pub(super) fn script(&self) -> Option<&[u8]> {
-        let own = self.path.as_deref();
+        let own = path(&self.opened);
         let is_script = self.next == Next::Interpreter;
-        self.script.as_deref().or(own.filter(|_| is_script))
+        let script = self.script.as_ref().and_then(path);
+        script.or(own.filter(|_| is_script))
+    }
+
+    /// It asked for this as its loader.
+    fn is_for(&self, opened: &Arc<Opened>) -> bool {
+        self.next == Next::Loader
+            && matches!(&self.opened.head, Head::Dynamic(name) if is_loader(opened, name))
     }
 
     fn bytes(&self) -> usize {
-        let length = |path: &Option<Box<[u8]>>| path.as_ref().map_or(0, |path| path.len());
-        length(&self.path) + length(&self.script) + length(&self.earlier)
+        let beside = self.script.iter().chain(&self.earlier);
+        let paths = beside.chain([&self.opened]).filter_map(path);
+        paths.map(<[u8]>::len).sum()
     }
+}
+
+fn path(opened: &Arc<Opened>) -> Option<&[u8]> {
+    opened.path.as_deref()
 }
 
 /// The last program by pid.
@@ -83,20 +97,17 @@ pub(super) struct Book {
 
 impl Book {
     /// Notes that a process opened a file to execute it.
-    pub(super) fn note(&mut self, pid: i32, path: Option<Vec<u8>>, head: Head, ticks: u64) {
-        let mut last = self.young.remove(&pid).or_else(|| self.old.remove(&pid));
-        if let Some(program) = &mut last
-            && let Next::Loader(name) = &program.next
-            && is_loader(path.as_deref(), &head, name)
-        {
-            program.next = Next::Program;
-            program.ticks = ticks;
-        } else {
-            last = Some(follow(last, path, head, (ticks, self.round)));
-        }
-        if let Some(program) = last {
-            self.keep(pid, program);
-        }
+    pub(super) fn note(&mut self, pid: i32, opened: Arc<Opened>, ticks: u64) {
+        let known = self.young.remove(&pid).or_else(|| self.old.remove(&pid));
+        let program = match known {
+            Some(mut program) if program.is_for(&opened) => {
+                program.next = Next::Program;
+                program.ticks = ticks;
+                program
+            }
+            last => follow(last, opened, (ticks, self.round)),
+        };
+        self.keep(pid, program);
     }
 
     fn keep(&mut self, pid: i32, program: Program) {
@@ -132,31 +143,27 @@ impl Book {
 }
 
 /// The program after `last`, or its interpreter.
-fn follow(
-    last: Option<Program>,
-    path: Option<Vec<u8>>,
-    head: Head,
-    (ticks, round): (u64, u64),
-) -> Program {
+fn follow(last: Option<Program>, opened: Arc<Opened>, (ticks, round): (u64, u64)) -> Program {
     let before = last.as_ref().map_or(0, |last| last.count);
     let fresh = last.as_ref().filter(|last| last.fresh.1 == round);
     let fresh = fresh.map_or(0, |last| last.fresh.0);
     let (count, script, earlier) = match last {
         Some(last) if last.next == Next::Interpreter => {
-            (last.count, last.script.or(last.path), last.earlier)
+            (last.count, last.script.or(Some(last.opened)), last.earlier)
         }
-        Some(last) => (last.count.wrapping_add(1), None, last.path),
+        Some(last) => (last.count.wrapping_add(1), None, Some(last.opened)),
         None => (1, None, None),
     };
+    let next = match opened.head {
+        Head::Script => Next::Interpreter,
+        Head::Dynamic(_) => Next::Loader,
+        Head::Shared | Head::Other => Next::Program,
+    };
     Program {
-        path: path.map(Vec::into_boxed_slice),
+        opened,
         script,
         earlier,
-        next: match head {
-            Head::Script => Next::Interpreter,
-            Head::Dynamic(name) => Next::Loader(name.into_boxed_slice()),
-            Head::Shared | Head::Other => Next::Program,
-        },
+        next,
         fresh: (fresh.wrapping_add(count.wrapping_sub(before)), round),
         count,
         ticks,
@@ -172,10 +179,10 @@ fn is_name_of(comm: &[u8], path: &[u8]) -> bool {
 
 /// It may be the loader that a program asked for. The path that the program gave is a
 /// link more often than not, so the usual names count, too.
-fn is_loader(path: Option<&[u8]>, head: &Head, asked: &[u8]) -> bool {
-    let name = path.and_then(|path| path.rsplit(|&byte| byte == b'/').next());
+fn is_loader(opened: &Arc<Opened>, asked: &[u8]) -> bool {
+    let name = path(opened).and_then(|path| path.rsplit(|&byte| byte == b'/').next());
     let usual: [&[u8]; 4] = [b"ld-", b"ld.", b"ld64.", b"libc."];
-    *head == Head::Shared
+    opened.head == Head::Shared
         && name
             .is_some_and(|name| name == asked || usual.iter().any(|usual| name.starts_with(usual)))
 }

@@ -6,11 +6,18 @@ fn dynamic() -> Head {
     Head::Dynamic(b"ld-linux-x86-64.so.2".to_vec())
 }
 
+fn opened(path: &str, head: Head) -> Arc<Opened> {
+    Arc::new(Opened {
+        path: Some(path.as_bytes().into()),
+        head,
+    })
+}
+
 /// A process 7 that opens these, one after the other.
-fn after(opened: &[(&str, Head)]) -> Book {
+fn after(files: &[(&str, Head)]) -> Book {
     let mut book = Book::default();
-    for (path, head) in opened {
-        book.note(7, Some(path.as_bytes().to_vec()), head.clone(), 100);
+    for (path, head) in files {
+        book.note(7, opened(path, head.clone()), 100);
     }
     book
 }
@@ -106,12 +113,12 @@ fn which_of_two_programs_acted_is_not_known_until_the_files_are_quiet() {
     assert!(two.is_one_of_several(7));
     two.next_round();
     assert!(!two.is_one_of_several(7));
-    two.note(7, Some(b"/bin/c".to_vec()), Head::Other, 100);
+    two.note(7, opened("/bin/c", Head::Other), 100);
     assert!(two.is_one_of_several(7));
     // The interpreter of a script is no program of its own.
     let mut script = after(&[("/bin/a", Head::Other), ("/opt/run", Head::Script)]);
     script.next_round();
-    script.note(7, Some(b"/usr/bin/dash".to_vec()), dynamic(), 100);
+    script.note(7, opened("/usr/bin/dash", dynamic()), 100);
     assert!(!script.is_one_of_several(7));
 }
 
@@ -119,7 +126,7 @@ fn which_of_two_programs_acted_is_not_known_until_the_files_are_quiet() {
 fn the_book_is_bounded_and_keeps_the_latest() {
     let mut book = Book::default();
     for pid in 1..100_000 {
-        book.note(pid, Some(vec![b'x'; 400]), Head::Other, 1);
+        book.note(pid, opened(&"x".repeat(400), Head::Other), 1);
     }
     assert!(book.young.len() + book.old.len() <= 2 * MAX_PIDS);
     let bytes = |half: &HashMap<i32, Program>| half.values().map(Program::bytes).sum::<usize>();
@@ -131,7 +138,11 @@ fn the_book_is_bounded_and_keeps_the_latest() {
 #[test]
 fn a_path_that_is_too_long_is_no_name_and_hides_the_one_before() {
     let mut book = after(&[("/bin/a", Head::Other)]);
-    book.note(7, None, Head::Other, 100);
+    let nameless = Opened {
+        path: None,
+        head: Head::Other,
+    };
+    book.note(7, Arc::new(nameless), 100);
     assert_eq!(said(&book), (None, None));
 }
 
