@@ -149,7 +149,10 @@ impl Said {
             ("", hint) if hint == how.executable => self.hinted += 1,
             ("", _) => self.wrong_hint += 1,
             (fact, _) if fact == how.executable => self.confirmed += 1,
-            _ => self.wrong += 1,
+            (fact, _) => {
+                println!("named {fact}, was {}: {alert}", how.executable);
+                self.wrong += 1;
+            }
         }
     }
 }

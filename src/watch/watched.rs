@@ -65,6 +65,8 @@ pub struct Watched {
     /// Who touched the writable layer, or the attributes of a file that then lost its name,
     /// before what that was for could be seen.
     copied: Option<Box<Earlier>>,
+    /// Who was last told to have written the file, and when.
+    wrote: Option<(i32, Instant)>,
 }
 
 impl Watched {
@@ -89,6 +91,7 @@ impl Watched {
             waiting: Waiting::default(),
             aside: None,
             copied: None,
+            wrote: None,
         }
     }
 

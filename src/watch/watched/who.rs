@@ -103,16 +103,7 @@ impl Watched {
             // The copy-up may have been for the other thing in `etc`.
             guess(writer);
         }
-        if self.known_by != Source::Path
-            && act.mask & !mask::ATTRIB == 0
-            && let Some(actor) = &actor
-        {
-            self.copied = Some(Box::new(Earlier {
-                actor: actor.clone(),
-                at: act.first,
-                attributes: act.mask != 0,
-            }));
-        }
+        self.keep(&act, actor.as_ref());
         let (writer, same_root) = actor
             .or_else(|| self.copied(&act))
             .unwrap_or_else(|| (Writer::unknown(act.pid), false));
@@ -157,6 +148,33 @@ impl Watched {
         }
     }
 
+    /// Keeps who may be the writer of what comes next.
+    fn keep(&mut self, act: &Act, actor: Option<&Actor>) {
+        if self.known_by != Source::Path
+            && act.mask & !mask::ATTRIB == 0
+            && !self.is_of_a_write(act)
+            && let Some(actor) = actor
+        {
+            self.copied = Some(Box::new(Earlier {
+                actor: actor.clone(),
+                at: act.first,
+                attributes: act.mask != 0,
+            }));
+        }
+        if let Some(pid) = act.pid.filter(|_| act.mask & WRITTEN != 0) {
+            self.wrote = Some((pid, act.first));
+        }
+    }
+
+    /// What a writer leaves in the writable layer may be read after its write was told, and is
+    /// no copy-up: it must not name who comes next.
+    fn is_of_a_write(&self, act: &Act) -> bool {
+        act.mask == 0
+            && self.wrote.is_some_and(|(pid, at)| {
+                act.pid == Some(pid) && act.first.saturating_duration_since(at) < COPY_UP
+            })
+    }
+
     /// Something else in `etc` changed then or later.
     fn is_aside(&self, at: Instant) -> bool {
         self.aside.is_some_and(|aside| aside + ONE_READ > at)
@@ -194,135 +212,4 @@ fn at(moment: Instant) -> SystemTime {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::watch::watched::tests::watched;
-
-    const SETTLE: Duration = Duration::from_millis(5);
-
-    struct Bench {
-        watched: Watched,
-        boot: Boot,
-        trail: Trail,
-    }
-
-    impl Bench {
-        fn new() -> Self {
-            Self {
-                watched: watched(),
-                boot: Boot::read(),
-                trail: Trail::new(false),
-            }
-        }
-
-        fn trigger(&mut self, pid: i32, seen: (u64, Source)) {
-            let who = (&self.boot, &mut self.trail);
-            let earlier = self.watched.trigger(who, (pid, None), seen, SETTLE);
-            assert!(earlier.is_none());
-        }
-
-        fn release(&mut self, now: Instant) -> Option<Acted> {
-            let who = (&self.boot, &mut self.trail);
-            self.watched.release(who, now, SETTLE)
-        }
-
-        /// The pid of all that is pending.
-        fn told(&mut self) -> Option<i32> {
-            let far = Instant::now() + Duration::from_secs(3600);
-            self.release(far).unwrap().pid()
-        }
-    }
-
-    fn own() -> i32 {
-        nix::unistd::getpid().as_raw()
-    }
-
-    #[test]
-    fn the_writer_of_a_copy_up_is_the_one_of_the_change_it_was_for() {
-        for (aside, want) in [(None, Some(own())), (Some(Instant::now()), None)] {
-            let mut bench = Bench::new();
-            bench.trigger(own(), (0, Source::Layer));
-            assert_eq!(bench.told(), Some(own()));
-            bench.watched.aside = aside.map(|_| Instant::now());
-            bench.trigger(0, (mask::ATTRIB, Source::Name));
-            let far = Instant::now() + Duration::from_secs(3600);
-            let told = bench.release(far).unwrap();
-            assert_eq!(told.pid(), want, "for another file: {}", aside.is_some());
-            let shown = told.writer.unwrap();
-            assert_eq!((shown.pid, shown.guess), (Some(own()), aside.is_some()));
-        }
-    }
-
-    #[test]
-    fn the_writer_of_an_unlink_is_the_one_whose_attributes_came_before() {
-        // A modification is a change of its own.
-        for (later, want) in [(mask::DELETE, Some(own())), (mask::MODIFY, None)] {
-            let mut bench = Bench::new();
-            bench.trigger(own(), (mask::ATTRIB, Source::Name));
-            bench.told();
-            bench.trigger(0, (later, Source::Name));
-            assert_eq!(bench.told(), want);
-        }
-    }
-
-    #[test]
-    fn who_is_known_by_a_path_waits_for_what_was_done() {
-        let written = mask::MODIFY | mask::CLOSE_WRITE;
-        let mut bench = Bench::new();
-        bench.trigger(own(), (0, Source::Path));
-        assert!(bench.release(Instant::now()).is_none());
-        bench.trigger(0, (written, Source::Name));
-        let act = bench.release(Instant::now()).unwrap();
-        assert_eq!((act.mask, act.pid()), (written, Some(own())));
-        // And is not taken for the writer of what comes next.
-        bench.trigger(own(), (0, Source::Path));
-        bench.told();
-        bench.trigger(0, (mask::ATTRIB, Source::Name));
-        assert_eq!(bench.told(), None);
-    }
-
-    #[test]
-    fn over_the_budget_who_copied_up_a_directory_is_not_the_writer() {
-        let mut bench = Bench::new();
-        let now = Instant::now();
-        bench.watched.folded = Some(Box::new(Folded::new(now, None)));
-        bench.trigger(0, (WRITTEN, Source::Name));
-        bench.trigger(own(), (0, Source::Way));
-        assert_eq!(bench.told(), None);
-        bench.watched.folded = Some(Box::new(Folded::new(now, None)));
-        bench.trigger(own(), (WRITTEN, Source::Name));
-        assert_eq!(bench.told(), Some(own()));
-    }
-
-    #[test]
-    fn who_copied_up_a_directory_is_the_writer_of_what_nobody_else_claims() {
-        for (aside, other, want) in [
-            (false, 0, Some(own())),
-            (true, 0, None),
-            (false, own() + 1, Some(own() + 1)),
-        ] {
-            let mut bench = Bench::new();
-            bench.trigger(own(), (0, Source::Way));
-            bench.watched.aside = aside.then(Instant::now);
-            bench.trigger(0, (mask::CREATE, Source::Name));
-            bench.trigger(other, (0, Source::Path));
-            assert_eq!(bench.told(), want);
-        }
-    }
-
-    #[test]
-    fn who_wrote_a_file_before_it_was_renamed_is_no_certain_writer() {
-        let certain = |source| {
-            let mut bench = Bench::new();
-            bench.trigger(own(), (0, Source::Path));
-            bench.trigger(0, (mask::MOVED_TO, Source::Name));
-            bench.trigger(own(), (0, source));
-            let (actor, _) = bench.watched.actor.as_deref_mut().unwrap();
-            actor.0.confirmed = true;
-            let far = Instant::now() + SETTLE * 2;
-            bench.release(far).unwrap().writer.unwrap().confirmed
-        };
-        assert!(!certain(Source::Path));
-        assert!(certain(Source::Layer), "it renamed it itself");
-    }
-}
+mod tests;
