@@ -71,10 +71,11 @@ fn more(watcher: &Watcher, alert: &Seen) -> Value {
     let seen = watcher.claim("an enrichment", fits).unwrap();
     assert_eq!(text(&seen.value, "event.kind"), "enrichment");
     assert!(seen.at >= alert.at, "the alert goes first");
-    assert_eq!(
-        text(&seen.value, "process.entity_id"),
-        text(&alert.value, "process.entity_id")
-    );
+    let of_both = |name| (field(&seen.value, name), field(&alert.value, name));
+    let (pid, pid_before) = of_both("process.pid");
+    assert_eq!(pid, pid_before);
+    let (process, before) = of_both("process.entity_id");
+    assert!(before.is_none() || process == before, "{}", seen.raw);
     seen.value
 }
 
@@ -106,6 +107,20 @@ fn is_confirmed(seen: &Seen) {
     assert_eq!(
         field(value, "event.risk_score"),
         Some(&json!(73.0)),
+        "{}",
+        seen.raw
+    );
+}
+
+/// The record names the process that wrote, and leaves open whether it had that program then.
+fn is_doubted(seen: &Seen, program: &str) {
+    let value = &seen.value;
+    let sure = field(value, "ldwatch.writer.confirmed");
+    let told = ["source", "origin"].map(|name| text(value, &format!("ldwatch.writer.{name}")));
+    let named = text(value, "ldwatch.writer.hint.executable");
+    assert_eq!(
+        (sure, told, named.starts_with(program)),
+        (Some(&json!(false)), ["live", "inside"], true),
         "{}",
         seen.raw
     );
@@ -151,8 +166,14 @@ fn the_executable_is_read_after_the_alert() {
             let Some(seen) = told(container, watcher, verb, &[]) else {
                 continue;
             };
-            is_confirmed(&seen);
             let more = more(watcher, &seen);
+            // The trail knows nothing of what is executed from memory.
+            match verb {
+                "memfd" => is_doubted(&seen, "/memfd:"),
+                _ => is_confirmed(&seen),
+            }
+            let sure = field(&more, "ldwatch.writer.confirmed");
+            assert_eq!(sure, field(&seen.value, "ldwatch.writer.confirmed"));
             assert_eq!(text(&more, "process.hash.sha256"), digest, "{verb}: {more}");
             assert_eq!(text(&more, "ldwatch.writer.executable_found"), "process");
             let lies = text(&more, "ldwatch.writer.executable_layer");

@@ -61,6 +61,9 @@ pub fn place(writer: &mut Writer, container: &mut Container, around: Around) {
     if around.same_root {
         take_name(writer, container);
     }
+    // Who can act in the host's name needs no program that is executed at the right moment.
+    writer.program_in_doubt &= writer.confirmed && writer.origin != Origin::Host;
+    writer.confirmed &= !writer.program_in_doubt;
     writer.entry = entry(writer, &around);
     writer.tool = tool(writer, container, &around);
     writer.home = home(writer, container, around, home_ns);

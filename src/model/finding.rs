@@ -199,6 +199,8 @@ pub struct Enrichment {
     pub pid: Option<i32>,
     /// Its name among all processes (`Writer::entity_id`).
     pub entity_id: Option<String>,
+    /// It had this executable when it acted (`Writer::confirmed`).
+    pub confirmed: bool,
     /// Its executable, as the alert named it.
     pub executable: Vec<u8>,
     /// What was found of that.

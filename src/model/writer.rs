@@ -78,6 +78,8 @@ pub struct Ancestor {
     pub args: Vec<Vec<u8>>,
     /// Start time.
     pub start: Option<SystemTime>,
+    /// Start time in clock ticks since boot.
+    pub start_ticks: u64,
     /// Hash of boot id, pid and start ticks (lower-case hex).
     pub entity_id: Option<String>,
     /// Mount namespace, by the inode number of its `/proc/PID/ns/mnt`.
@@ -133,6 +135,9 @@ pub struct Writer {
     pub member: Option<Member>,
     /// It was ending when its cgroup was asked for: that none names a container says nothing.
     pub unplaced: bool,
+    /// The trail does not tell that it had its executable when it acted: it may have come
+    /// by it after the act. Of a placed writer in a container the only doubt there is.
+    pub program_in_doubt: bool,
     /// It came near, and so did somebody else: it may be another's act. Never confirmed.
     pub guess: bool,
     /// The container the writer is in, as far as that could be found out.
@@ -217,6 +222,7 @@ impl Writer {
             mount_ns: None,
             member: None,
             unplaced: false,
+            program_in_doubt: false,
             guess: false,
             home: None,
             origin: Origin::Unknown,

@@ -161,7 +161,7 @@ impl Page<'_> {
     }
 
     fn writer(&mut self, writer: &Writer, container: &Container) {
-        let label = if writer.confirmed {
+        let label = if writer.confirmed || writer.program_in_doubt {
             "writer"
         } else {
             "writer?"
@@ -278,7 +278,9 @@ fn who(writer: &Writer) -> String {
     if writer.interactive == Some(true) {
         facts.push("on a terminal".to_owned());
     }
-    if !writer.confirmed {
+    if writer.program_in_doubt {
+        facts.push("(a hint: it may have executed this after the act)".to_owned());
+    } else if !writer.confirmed {
         facts.push(format!("(a hint, not confirmed: {})", writer.source.name()));
     } else if let Some(hint) = writer.hint.as_ref().filter(|_| !writer.is_program_sure()) {
         let source = hint.source.name();

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use crate::examine::program::{Digests, Query, look};
-use crate::model::{Enrichment, Finding, Mention, Origin, Record};
+use crate::model::{Enrichment, Finding, Mention, Origin, Record, Writer};
 use crate::watch::deliver::Delivery;
 use crate::watch::examiner::key;
 use crate::watch::jobs::Subject;
@@ -25,15 +25,17 @@ pub struct Alert {
     mention: Mention,
     pid: Option<i32>,
     entity_id: Option<String>,
+    confirmed: bool,
     query: Query,
 }
 
 impl Alert {
     /// What there is to look into; `None` when the finding is no alert or its writer's
-    /// executable is not known for sure.
+    /// process is not known for sure.
     #[must_use]
     pub fn of(finding: &Finding, subject: &Subject) -> Option<Self> {
-        let writer = finding.writer.as_ref().filter(|writer| writer.confirmed)?;
+        let is_known = |writer: &&Writer| writer.confirmed || writer.program_in_doubt;
+        let writer = finding.writer.as_ref().filter(is_known)?;
         if !finding.change.alert {
             return None;
         }
@@ -51,6 +53,7 @@ impl Alert {
             },
             pid: writer.pid,
             entity_id: writer.entity_id.clone(),
+            confirmed: writer.confirmed,
             mention: Mention {
                 at: finding.at,
                 action: finding.change.action,
@@ -87,6 +90,7 @@ pub fn work(alerts: &Receiver<Alert>, records: &Sender<Delivery>, left_out: &Ato
             mention,
             pid,
             entity_id,
+            confirmed,
             query,
         } = alert;
         let program = look(&query, &mut digests);
@@ -95,6 +99,7 @@ pub fn work(alerts: &Receiver<Alert>, records: &Sender<Delivery>, left_out: &Ato
             alert: mention,
             pid,
             entity_id,
+            confirmed,
             executable: query.link,
             program,
         }));

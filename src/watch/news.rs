@@ -78,8 +78,7 @@ impl Watch {
         self.tell_refusals(&subject, &tried.refused);
         match self.watched.get_mut(&id) {
             Some(watched) => {
-                watched.subject = subject;
-                watched.round = round;
+                watched.is_sighted(subject, round);
                 self.look(id, Detection::Mount);
             }
             None => {

@@ -217,7 +217,7 @@ impl Watch {
                 }
             }
             if tokens.contains(&TRAIL) {
-                self.trail.rings(Instant::now());
+                self.trail_rings(Instant::now());
             }
             self.news();
             if let Some(gone) = self.words() {

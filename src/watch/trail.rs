@@ -14,6 +14,15 @@ use crate::who::trail::Trail;
 pub const ON: &str = "on";
 
 impl Watch {
+    /// The first program after a while: read at once, so that a file event after it is known
+    /// to be later.
+    pub(super) fn trail_rings(&mut self, now: Instant) {
+        self.trail.rings(now);
+        if self.marks.are_quiet() {
+            self.trail.files_are_quiet();
+        }
+    }
+
     /// Reads the trail when it is time: file events come first, whatever containers
     /// execute, and a storm costs one waking for many programs.
     pub(super) fn read_trail(&mut self, now: Instant) {
@@ -23,6 +32,8 @@ impl Watch {
         let waits = self.trail.read();
         if self.marks.are_quiet() {
             self.trail.files_are_quiet();
+        } else {
+            self.trail.later(now);
         }
         if waits
             && let Some(queue) = self.trail.queue()

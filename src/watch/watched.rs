@@ -13,9 +13,10 @@ use crate::watch::jobs::{Acted, Subject};
 use crate::watch::lane::Source;
 use crate::watch::queue::Waiting;
 use crate::watch::tables::Watching;
+use crate::watch::trail::ON;
 use crate::watch::watched::who::Earlier;
 use crate::who::boot::Boot;
-use crate::who::trail::Trail;
+use crate::who::trail::{Trail, ticks_now};
 
 /// A question to the survey for the way.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +68,8 @@ pub struct Watched {
     copied: Option<Box<Earlier>>,
     /// Who was last told to have written the file, and when.
     wrote: Option<(i32, Instant)>,
+    /// Since which clock tick a trail is kept of it; `None`: none is.
+    marked: Option<u64>,
 }
 
 impl Watched {
@@ -74,6 +77,7 @@ impl Watched {
     #[must_use]
     pub fn new(subject: Arc<Subject>) -> Self {
         Self {
+            marked: (subject.trail == ON).then(ticks_now),
             subject,
             owed: None,
             round: 0,
@@ -93,6 +97,13 @@ impl Watched {
             copied: None,
             wrote: None,
         }
+    }
+
+    /// It was sighted once more.
+    pub fn is_sighted(&mut self, subject: Arc<Subject>, round: u64) {
+        let has_trail = subject.trail == ON;
+        self.marked = has_trail.then(|| self.marked.unwrap_or_else(ticks_now));
+        (self.subject, self.round) = (subject, round);
     }
 
     /// It acts more often than its budget allows, at the moment.

@@ -206,6 +206,7 @@ fn parents(boot: &Boot, child: &Stat, home: Option<u64>) -> Vec<Ancestor> {
                 .map(|path| path.as_os_str().as_bytes().to_vec()),
             args: first.unwrap_or_default(),
             start: Some(boot.start(stat.start_ticks)),
+            start_ticks: stat.start_ticks,
             entity_id: Some(boot.entity(next, stat.start_ticks)),
             mount_ns,
         });

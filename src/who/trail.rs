@@ -21,7 +21,7 @@ use crate::sys::fanotify::{Group, mask};
 use crate::who::boot::Boot;
 use crate::who::process::writer;
 
-use self::book::{Book, Program};
+use self::book::{Book, Program, Word};
 use self::files::Files;
 
 /// Bytes of events taken at once, of 24 bytes each: each holds a file open until it
@@ -109,8 +109,15 @@ impl Trail {
             .map_err(|error| format!("refused: {error}"))
     }
 
-    /// There is something to read.
+    /// There is something to read: the first of it now, since what is read before a file
+    /// event was before it, the rest later.
     pub fn rings(&mut self, now: Instant) {
+        self.batch();
+        self.later(now);
+    }
+
+    /// It is to be read, but not now.
+    pub fn later(&mut self, now: Instant) {
         self.due.get_or_insert(now + REST);
     }
 
@@ -147,12 +154,19 @@ impl Trail {
         true
     }
 
-    fn drain(&mut self) {
+    /// Whether it was read to its end.
+    fn drain(&mut self) -> bool {
+        let before = self.execs;
         let storm = self.behind.is_some_and(|behind| behind.elapsed() < STORM);
         let time = if storm { Duration::ZERO } else { DRAIN };
-        if !self.read_for(time) && !storm {
+        let whole = self.read_for(time);
+        if !whole && !storm {
             self.behind = Some(Instant::now());
         }
+        if self.execs != before {
+            self.later(Instant::now());
+        }
+        whole
     }
 
     /// Reads one batch; whether there may be more.
@@ -165,13 +179,17 @@ impl Trail {
             // The event that could not be opened is gone; the next may be readable.
             Err(error) => {
                 self.lost += 1;
+                self.book.missed();
                 return error.raw_os_error() != Some(libc::EMFILE);
             }
         };
         let now = ticks_now();
         files.at(Instant::now());
         for event in &batch.events {
-            self.lost += u64::from(event.mask & mask::OVERFLOW != 0);
+            if event.mask & mask::OVERFLOW != 0 {
+                self.lost += 1;
+                self.book.missed();
+            }
             let Some(object) = &event.object else {
                 continue;
             };
@@ -184,22 +202,53 @@ impl Trail {
     }
 
     /// The process behind an event: from `/proc` while it is there, and where that does
-    /// not name the executable, with the trail's hint.
+    /// not name the executable, with the trail's hint. `marked`: since which clock tick a
+    /// trail is kept of the container whose file it changed.
     #[must_use]
-    pub fn writer(&mut self, boot: &Boot, pid: i32, pidfd: Option<&OwnedFd>) -> Writer {
+    pub fn writer(
+        &mut self,
+        (boot, marked): (&Boot, Option<u64>),
+        pid: i32,
+        pidfd: Option<&OwnedFd>,
+    ) -> Writer {
         let mut writer = writer(boot, pid, pidfd);
         if self.source.is_err() || pid <= 0 {
             return writer;
         }
-        self.drain();
-        if writer.executable.is_some() {
-            // It executed one program, and about when it wrote, another: which of the
-            // two wrote is not known.
-            writer.confirmed &= !self.book.is_one_of_several(pid);
-        } else {
+        let whole = self.drain();
+        let Some(executable) = writer.executable.as_deref() else {
             self.complete(boot, &mut writer);
-        }
+            return writer;
+        };
+        let word = self
+            .book
+            .word(pid, writer.start_ticks.unwrap_or(0), executable);
+        writer.program_in_doubt = !whole
+            || self.book.misses()
+            || match word {
+                Word::Yes => false,
+                Word::Perhaps | Word::Other => true,
+                Word::Nothing => marked.is_some_and(|marked| self.is_new_program(&writer, marked)),
+            };
         writer
+    }
+
+    /// Of a process that executed nothing by the trail, marked at that tick: it has another
+    /// program than its parent all the same, and is so young that the trail would know. So
+    /// it, or its parent, executed one from where no trail is kept.
+    fn is_new_program(&self, writer: &Writer, marked: u64) -> bool {
+        let Some(born) = writer.start_ticks else {
+            return true;
+        };
+        if born <= marked || !self.book.remembers(born) {
+            return false;
+        }
+        let Some(parent) = writer.parents.first() else {
+            return true;
+        };
+        let executable = writer.executable.as_deref().unwrap_or_default();
+        let word = self.book.word(parent.pid, parent.start_ticks, executable);
+        parent.executable != writer.executable || !matches!(word, Word::Yes | Word::Nothing)
     }
 
     /// Adds what the trail knows of a writer without an executable.
@@ -239,7 +288,8 @@ fn hint(program: &Program, comm: Option<&[u8]>, source: HintSource) -> Option<Hi
 }
 
 /// Clock ticks since boot, of 10 ms as in `/proc/PID/stat`, begun ones included.
-fn ticks_now() -> u64 {
+#[must_use]
+pub fn ticks_now() -> u64 {
     let since = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::MAX, Duration::from);
     u64::try_from(since.as_millis() / 10).unwrap_or(u64::MAX)
 }

@@ -7,9 +7,11 @@ use std::io::{Error, Result};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
 
 use nix::sys::prctl::set_name;
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, execv};
 
 use crate::verbs::line;
@@ -17,6 +19,8 @@ use crate::{harmless, raw};
 
 /// Longer than any argument may be (`MAX_ARG_STRLEN`, 128 KiB).
 const TOO_LONG: usize = 256 * 1024;
+/// As long as a watcher may be late that is not real time.
+const STAY: Duration = Duration::from_millis(50);
 
 /// Does what `verb` says, when it is one of these. `extra` is a program or a name.
 pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Option<Result<()>> {
@@ -26,6 +30,11 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Option<
         "execve-too-big" => too_big(path, nonce, extra),
         "handover" => become_one(extra, &["create", &path.to_string_lossy(), nonce]),
         "write-execve" => write_first(path, nonce, extra),
+        "child-write-execve" => child_writes_first(path, nonce, extra),
+        "stay" => {
+            sleep(STAY);
+            Ok(())
+        }
         "forked" => forked(path, nonce),
         "execs" => execs(nonce, extra),
         _ => return None,
@@ -56,7 +65,12 @@ fn too_big(path: &Path, nonce: &str, program: &str) -> Result<()> {
 /// Writes, and is another program at once.
 fn write_first(path: &Path, nonce: &str, program: &str) -> Result<()> {
     write(path, nonce)?;
-    become_one(program, &["read", "/etc/hostname", nonce])
+    become_one(program, &["stay", &path.to_string_lossy(), nonce])
+}
+
+/// The same by a child that has executed nothing until then.
+fn child_writes_first(path: &Path, nonce: &str, program: &str) -> Result<()> {
+    in_a_child(|| write_first(path, nonce, program))
 }
 
 /// Executes a program in this very process.
@@ -72,15 +86,16 @@ fn become_one(program: &str, args: &[&str]) -> Result<()> {
 
 /// A child writes that executed nothing itself.
 fn forked(path: &Path, nonce: &str) -> Result<()> {
+    in_a_child(|| write(path, nonce))
+}
+
+fn in_a_child(act: impl FnOnce() -> Result<()>) -> Result<()> {
     match raw::fork()? {
-        ForkResult::Child => {
-            let done = write(path, nonce);
-            raw::exit_at_once(i32::from(done.is_err()))
-        }
-        ForkResult::Parent { child } => {
-            waitpid(child, None)?;
-            Ok(())
-        }
+        ForkResult::Child => raw::exit_at_once(i32::from(act().is_err())),
+        ForkResult::Parent { child } => match waitpid(child, None)? {
+            WaitStatus::Exited(_, 0) => Ok(()),
+            status => Err(Error::other(format!("the child: {status:?}"))),
+        },
     }
 }
 

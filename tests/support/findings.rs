@@ -111,6 +111,7 @@ pub fn ancestor(pid: i32, name: &str) -> Ancestor {
         executable: Some(format!("/usr/bin/{name}").into_bytes()),
         args: vec![name.as_bytes().to_vec(), b"-x".to_vec()],
         start: Some(moment(0)),
+        start_ticks: 0,
         entity_id: Some(format!("{pid:08x}")),
         mount_ns: Some(4026532999),
     }
@@ -164,14 +165,10 @@ pub fn writer() -> Writer {
             runtime: Runtime::Docker,
             pod_uid: None,
         }),
-        unplaced: false,
-        guess: false,
         home: Some(home()),
         origin: Origin::Inside,
-        first: None,
-        hint: None,
         entry: Entry::Init,
-        tool: None,
+        ..Writer::unknown(None)
     }
 }
 
@@ -283,6 +280,7 @@ pub fn enrichment() -> Record {
         },
         pid: Some(4711),
         entity_id: Some("00c0ffee".to_owned()),
+        confirmed: true,
         executable: b"/usr/bin/bash".to_vec(),
         program: Program {
             sha256: Some(Sha256::digest(b"bash").into()),

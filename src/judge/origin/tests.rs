@@ -252,3 +252,26 @@ fn a_writer_that_was_ending_is_no_more_on_the_host_than_its_namespace_says() {
     assert_eq!(origin(lives, container(), Some(5)), Origin::Host);
     assert_eq!(origin(ending(1), container(), Some(5)), Origin::Host);
 }
+
+#[test]
+fn a_program_in_doubt_is_believed_of_the_host_alone() {
+    let doubted = |mount_ns| {
+        let edit = |writer: &mut Writer| {
+            (writer.program_in_doubt, writer.mount_ns) = (true, Some(mount_ns));
+            writer.member = None;
+        };
+        let around = Around {
+            container_ns: Some(5),
+            host_ns: Some(1),
+            ..Around::default()
+        };
+        let writer = placed(edit, around);
+        (writer.origin, writer.confirmed, writer.program_in_doubt)
+    };
+    assert_eq!(doubted(5), (Origin::Inside, false, true));
+    assert_eq!(doubted(1), (Origin::Host, true, false));
+    // Of one that is not known for sure this is the least doubt.
+    let unsure = |writer: &mut Writer| (writer.program_in_doubt, writer.confirmed) = (true, false);
+    let writer = placed(unsure, Around::default());
+    assert_eq!((writer.confirmed, writer.program_in_doubt), (false, false));
+}

@@ -87,6 +87,7 @@ fn process<'a>(more: &'a Enrichment, twins: &mut Twins<'a>) -> Object<'a> {
 fn writer<'a>(more: &'a Enrichment, twins: &mut Twins<'a>) -> Object<'a> {
     let program = &more.program;
     let mut object = Object::default();
+    object.put("confirmed", more.confirmed);
     object.put("executable_found", program.found);
     object.put_some(
         "executable_sha256",

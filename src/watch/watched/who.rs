@@ -79,7 +79,7 @@ impl Watched {
         pid: i32,
         pidfd: Option<&OwnedFd>,
     ) -> Actor {
-        let writer = trail.writer(boot, pid, pidfd);
+        let writer = trail.writer((boot, self.marked), pid, pidfd);
         // Only a container that no file named needs to know whose root the writer has.
         let same_root = self.subject.container.id.is_none()
             && pidfd.is_some_and(|pidfd| root_of(pid, pidfd).as_ref() == Some(&self.subject.root));

@@ -13,6 +13,8 @@ use super::files::Opened;
 /// Processes and bytes of paths in one half.
 const MAX_PIDS: usize = 2048;
 const MAX_BYTES: usize = 128 * 1024;
+/// What the kernel appends to the path of a file that lost its name.
+const DELETED: &[u8] = b" (deleted)";
 
 /// What a process opens next if its execve(2) goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +37,8 @@ pub(super) struct Program {
     next: Next,
     /// Programs that this process opened so far.
     count: u32,
-    /// How many of them in the round in which the last was read, and that round.
-    fresh: (u32, u64),
+    /// The round in which the last was read.
+    fresh: u64,
     /// When it was read, in clock ticks since boot.
     ticks: u64,
 }
@@ -67,6 +69,15 @@ impl Program {
         script.or(own.filter(|_| is_script))
     }
 
+    /// `/proc` would name this program so, or the one before it: an execve(2) may fail after
+    /// the open.
+    fn names(&self, executable: &[u8]) -> bool {
+        let plain = executable.strip_suffix(DELETED).unwrap_or(executable);
+        let is_it = |path: &[u8]| path == executable || path == plain;
+        path(&self.opened).is_some_and(is_it)
+            || self.earlier.as_ref().and_then(path).is_some_and(is_it)
+    }
+
     /// It asked for this as its loader.
     fn is_for(&self, opened: &Arc<Opened>) -> bool {
         self.next == Next::Loader
@@ -93,6 +104,24 @@ pub(super) struct Book {
     bytes: usize,
     /// What was read in earlier rounds came before any event that is read from now on.
     round: u64,
+    /// The last round in which records got lost.
+    missed: Option<u64>,
+    /// When records were last forgotten, in clock ticks since boot: of the programs of an
+    /// older process nothing needs to be left.
+    forgot: u64,
+}
+
+/// What the trail has to say of the program that `/proc` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    /// It had this program before any event that is read now.
+    Yes,
+    /// It got its program, or lost it to this one, about now: before the act or after it.
+    Perhaps,
+    /// Its last program was another one: this one came from where no trail is kept.
+    Other,
+    /// It executed nothing since the trail knows it.
+    Nothing,
 }
 
 impl Book {
@@ -112,6 +141,9 @@ impl Book {
 
     fn keep(&mut self, pid: i32, program: Program) {
         if self.young.len() >= MAX_PIDS || self.bytes >= MAX_BYTES {
+            if !self.old.is_empty() {
+                self.forgot = program.ticks;
+            }
             self.old = take(&mut self.young);
             self.bytes = 0;
         }
@@ -132,27 +164,46 @@ impl Book {
         self.round = self.round.wrapping_add(1);
     }
 
-    /// The process had one program and then another, and which of them made an event that
-    /// is read now is not known: the last came in this round, and not as the first.
-    pub(super) fn is_one_of_several(&self, pid: i32) -> bool {
-        self.last(pid, 0).is_some_and(|program| {
-            let (fresh, round) = program.fresh;
-            round == self.round && fresh > 0 && program.count > 1
-        })
+    /// Records are missing: of any process, and of now.
+    pub(super) fn missed(&mut self) {
+        self.missed = Some(self.round);
+    }
+
+    /// Records of now are missing.
+    pub(super) fn misses(&self) -> bool {
+        self.missed == Some(self.round)
+    }
+
+    /// Of the process `pid`, born at tick `born`, when an event of it is read now: whether it
+    /// had the program `executable` when it made the event.
+    pub(super) fn word(&self, pid: i32, born: u64, executable: &[u8]) -> Word {
+        match self.last(pid, born) {
+            None => Word::Nothing,
+            Some(last) if last.fresh == self.round => Word::Perhaps,
+            Some(last) if last.names(executable) => Word::Yes,
+            Some(_) => Word::Other,
+        }
+    }
+
+    /// A process born at that tick would be known if it had executed a program since.
+    pub(super) fn remembers(&self, born: u64) -> bool {
+        born > self.forgot
     }
 }
 
 /// The program after `last`, or its interpreter.
 fn follow(last: Option<Program>, opened: Arc<Opened>, (ticks, round): (u64, u64)) -> Program {
-    let before = last.as_ref().map_or(0, |last| last.count);
-    let fresh = last.as_ref().filter(|last| last.fresh.1 == round);
-    let fresh = fresh.map_or(0, |last| last.fresh.0);
-    let (count, script, earlier) = match last {
+    let (count, fresh, script, earlier) = match last {
+        // Opened by the same execve(2) as its script.
         Some(last) if last.next == Next::Interpreter => {
-            (last.count, last.script.or(Some(last.opened)), last.earlier)
+            let script = last.script.or(Some(last.opened));
+            (last.count, last.fresh, script, last.earlier)
         }
-        Some(last) => (last.count.wrapping_add(1), None, Some(last.opened)),
-        None => (1, None, None),
+        Some(last) => {
+            let count = last.count.wrapping_add(1);
+            (count, round, None, Some(last.opened))
+        }
+        None => (1, round, None, None),
     };
     let next = match opened.head {
         Head::Script => Next::Interpreter,
@@ -164,7 +215,7 @@ fn follow(last: Option<Program>, opened: Arc<Opened>, (ticks, round): (u64, u64)
         script,
         earlier,
         next,
-        fresh: (fresh.wrapping_add(count.wrapping_sub(before)), round),
+        fresh,
         count,
         ticks,
     }

@@ -105,21 +105,54 @@ fn programs_are_counted_and_their_loaders_and_interpreters_are_not() {
 }
 
 #[test]
-fn which_of_two_programs_acted_is_not_known_until_the_files_are_quiet() {
-    let one = after(&[("/bin/a", Head::Other)]);
-    assert!(!one.is_one_of_several(7) && !one.is_one_of_several(8));
-    // Both were read before it was asked: the first may have acted all the same.
-    let mut two = after(&[("/bin/a", Head::Other), ("/bin/b", Head::Other)]);
-    assert!(two.is_one_of_several(7));
-    two.next_round();
-    assert!(!two.is_one_of_several(7));
-    two.note(7, opened("/bin/c", Head::Other), 100);
-    assert!(two.is_one_of_several(7));
-    // The interpreter of a script is no program of its own.
+fn whether_it_had_its_program_when_it_acted_is_not_known_until_the_files_are_quiet() {
+    let word = |book: &Book, name: &str| book.word(7, 100, name.as_bytes());
+    // A child may act before it executes its first program.
+    let mut book = after(&[("/bin/a", Head::Other)]);
+    assert_eq!(word(&book, "/bin/a"), Word::Perhaps);
+    book.next_round();
+    assert_eq!(word(&book, "/bin/a"), Word::Yes);
+    assert_eq!(word(&book, "/bin/a (deleted)"), Word::Yes);
+    assert_eq!(book.word(8, 0, b"/bin/a"), Word::Nothing);
+    assert_eq!(book.word(7, 101, b"/bin/a"), Word::Nothing);
+    book.note(7, opened("/bin/b", Head::Other), 100);
+    assert_eq!(word(&book, "/bin/b"), Word::Perhaps);
+    book.next_round();
+    assert_eq!(word(&book, "/bin/b"), Word::Yes);
+    // It was opened, and could not be executed.
+    assert_eq!(word(&book, "/bin/a"), Word::Yes);
+    // From a volume, or under a name that it got later.
+    assert_eq!(word(&book, "/vol/c"), Word::Other);
+}
+
+#[test]
+fn loaders_and_interpreters_come_with_their_program() {
+    let word = |book: &Book| book.word(7, 100, b"/usr/bin/dash");
     let mut script = after(&[("/bin/a", Head::Other), ("/opt/run", Head::Script)]);
     script.next_round();
     script.note(7, opened("/usr/bin/dash", dynamic()), 100);
-    assert!(!script.is_one_of_several(7));
+    script.note(7, opened(LOADER, Head::Shared), 100);
+    assert_eq!(word(&script), Word::Yes);
+}
+
+#[test]
+fn missing_records_make_programs_doubtful_until_the_files_are_quiet() {
+    let mut book = Book::default();
+    assert!(!book.misses());
+    book.missed();
+    assert!(book.misses());
+    book.next_round();
+    assert!(!book.misses());
+}
+
+#[test]
+fn what_was_forgotten_may_have_been_of_any_older_process() {
+    let mut book = Book::default();
+    for pid in 1..=3 * i32::try_from(MAX_PIDS).unwrap() {
+        book.note(pid, opened("/bin/a", Head::Other), 50);
+    }
+    assert!(book.last(1, 0).is_none());
+    assert!(!book.remembers(50) && book.remembers(51));
 }
 
 #[test]
