@@ -144,7 +144,7 @@ fn a_writer_that_executed_a_program_is_always_named() {
 
 /// The ways of one process to be taken for another. Each verb with its argument, and
 /// the program that writes.
-const FORGERIES: [(&str, &str, &str); 10] = [
+const FORGERIES: [(&str, &str, &str); 11] = [
     ("execve-too-big", "/bin/other", "/bin/attack"),
     ("renamed-briefly", "dockerd", "/bin/attack"),
     ("handover", "/tmp/attack", "/tmp/attack"),
@@ -156,6 +156,7 @@ const FORGERIES: [(&str, &str, &str); 10] = [
     ("write-execve", "/vol/attack", "/bin/attack"),
     ("child-write-execve", "/bin/other", "/bin/attack"),
     ("child-write-execve", "/tmp/attack", "/bin/attack"),
+    ("script-write-execve", "/bin/other", "/bin/attack"),
 ];
 
 #[test]

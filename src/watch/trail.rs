@@ -17,9 +17,12 @@ impl Watch {
     /// The first program after a while: read at once, so that a file event after it is known
     /// to be later.
     pub(super) fn trail_rings(&mut self, now: Instant) {
-        self.trail.rings(now);
+        let again = self.trail.rings(now);
         if self.marks.are_quiet() {
             self.trail.files_are_quiet();
+        }
+        if again {
+            self.wait_for_trail();
         }
     }
 
@@ -35,8 +38,13 @@ impl Watch {
         } else {
             self.trail.later(now);
         }
-        if waits
-            && let Some(queue) = self.trail.queue()
+        if waits {
+            self.wait_for_trail();
+        }
+    }
+
+    fn wait_for_trail(&self) {
+        if let Some(queue) = self.trail.queue()
             && let Err(error) = self.waiter.again(queue, TRAIL)
         {
             log::warn!("the exec trail is not waited for any more: {error}");

@@ -50,6 +50,8 @@ pub struct Trail {
     source: Result<Source, String>,
     book: Book,
     own_pid: i32,
+    /// The last record read was of a script.
+    is_in_a_script: bool,
     /// When it is to be read.
     due: Option<Instant>,
     /// When a drain did not come to the end.
@@ -82,6 +84,7 @@ impl Trail {
             source,
             book: Book::default(),
             own_pid: nix::unistd::getpid().as_raw(),
+            is_in_a_script: false,
             due: None,
             behind: None,
             execs: 0,
@@ -110,10 +113,13 @@ impl Trail {
     }
 
     /// There is something to read: the first of it now, since what is read before a file
-    /// event was before it, the rest later.
-    pub fn rings(&mut self, now: Instant) {
+    /// event was before it, the rest later. Whether to be woken once more: a script's
+    /// interpreter comes after it.
+    pub fn rings(&mut self, now: Instant) -> bool {
         self.batch();
+        let is_first = self.due.is_none();
         self.later(now);
+        is_first && self.is_in_a_script
     }
 
     /// It is to be read, but not now.
@@ -195,7 +201,8 @@ impl Trail {
             };
             if event.pid > 0 && event.pid != self.own_pid {
                 self.execs += 1;
-                self.book.note(event.pid, files.opened(object), now);
+                let opened = files.opened(object);
+                self.is_in_a_script = self.book.note(event.pid, opened, now);
             }
         }
         !batch.events.is_empty()

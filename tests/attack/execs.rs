@@ -3,8 +3,9 @@
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr};
 use std::fs;
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread::sleep;
@@ -31,6 +32,7 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Option<
         "handover" => become_one(extra, &["create", &path.to_string_lossy(), nonce]),
         "write-execve" => write_first(path, nonce, extra),
         "child-write-execve" => child_writes_first(path, nonce, extra),
+        "script-write-execve" => fails_first(path, nonce, extra),
         "stay" => {
             sleep(STAY);
             Ok(())
@@ -66,6 +68,18 @@ fn too_big(path: &Path, nonce: &str, program: &str) -> Result<()> {
 fn write_first(path: &Path, nonce: &str, program: &str) -> Result<()> {
     write(path, nonce)?;
     become_one(program, &["stay", &path.to_string_lossy(), nonce])
+}
+
+/// The same after a script that has no interpreter: the next program could be taken for that.
+fn fails_first(path: &Path, nonce: &str, program: &str) -> Result<()> {
+    let script = format!("/bin/{nonce}.sh");
+    fs::write(&script, "#!/bin/missing\n")?;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    match become_one(&script, &[]) {
+        Err(error) if error.kind() == ErrorKind::NotFound => sleep(STAY),
+        done => return done,
+    }
+    write_first(path, nonce, program)
 }
 
 /// The same by a child that has executed nothing until then.

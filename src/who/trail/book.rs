@@ -125,8 +125,9 @@ pub(super) enum Word {
 }
 
 impl Book {
-    /// Notes that a process opened a file to execute it.
-    pub(super) fn note(&mut self, pid: i32, opened: Arc<Opened>, ticks: u64) {
+    /// Notes that a process opened a file to execute it. Whether the interpreter of that file
+    /// is to be expected next.
+    pub(super) fn note(&mut self, pid: i32, opened: Arc<Opened>, ticks: u64) -> bool {
         let known = self.young.remove(&pid).or_else(|| self.old.remove(&pid));
         let program = match known {
             Some(mut program) if program.is_for(&opened) => {
@@ -136,7 +137,9 @@ impl Book {
             }
             last => follow(last, opened, (ticks, self.round)),
         };
+        let expects = program.next == Next::Interpreter;
         self.keep(pid, program);
+        expects
     }
 
     fn keep(&mut self, pid: i32, program: Program) {
@@ -193,17 +196,12 @@ impl Book {
 
 /// The program after `last`, or its interpreter.
 fn follow(last: Option<Program>, opened: Arc<Opened>, (ticks, round): (u64, u64)) -> Program {
-    let (count, fresh, script, earlier) = match last {
-        // Opened by the same execve(2) as its script.
+    let (count, script, earlier) = match last {
         Some(last) if last.next == Next::Interpreter => {
-            let script = last.script.or(Some(last.opened));
-            (last.count, last.fresh, script, last.earlier)
+            (last.count, last.script.or(Some(last.opened)), last.earlier)
         }
-        Some(last) => {
-            let count = last.count.wrapping_add(1);
-            (count, round, None, Some(last.opened))
-        }
-        None => (1, round, None, None),
+        Some(last) => (last.count.wrapping_add(1), None, Some(last.opened)),
+        None => (1, None, None),
     };
     let next = match opened.head {
         Head::Script => Next::Interpreter,
@@ -215,7 +213,9 @@ fn follow(last: Option<Program>, opened: Arc<Opened>, (ticks, round): (u64, u64)
         script,
         earlier,
         next,
-        fresh,
+        // An interpreter's, too: a script that could not be executed leaves one to be expected
+        // that never came, and any program would be taken for it.
+        fresh: round,
         count,
         ticks,
     }
