@@ -188,7 +188,7 @@ fn the_executable_is_read_after_the_alert() {
 /// It is looked for by its name, and that is said. Only what is known for sure is looked
 /// into: one that was gone before it was looked at may be named by the trail alone.
 fn of_one_that_is_gone(container: &Overlay, watcher: &Watcher, digest: &str) {
-    const TRIES: usize = 20;
+    const TRIES: usize = 40;
     let known = |seen: &Seen| {
         ["process.entity_id", "process.executable"]
             .iter()
@@ -196,7 +196,7 @@ fn of_one_that_is_gone(container: &Overlay, watcher: &Watcher, digest: &str) {
             && field(&seen.value, "ldwatch.writer.confirmed") == Some(&json!(true))
     };
     let seen = (0..TRIES)
-        .filter_map(|_| told(container, watcher, "append", &[]))
+        .filter_map(|_| told(container, watcher, "leave", &[]))
         .find(known)
         .unwrap_or_else(|| panic!("none of {TRIES} short writers was told for sure"));
     let more = more(watcher, &seen);

@@ -115,6 +115,8 @@ fn through_process(query: &Query, digests: &mut Digests) -> io::Result<Program> 
     }
     let root = query.reach.init.map(|init| init.mount);
     let Some(ground) = ground(&proc.join("mountinfo"), mount, root) else {
+        // One that is ending has no mounts any more; its link went before them (do_exit()).
+        readlink(&proc.join("exe"))?;
         return Ok(unread("process", &"its filesystem is mounted nowhere"));
     };
     if !ground.trusted {

@@ -20,12 +20,19 @@ use crate::verbs::line;
 
 /// How long they stay.
 const STAY: Duration = Duration::from_secs(3);
+/// Long enough to be read once, and gone when the executable is looked for.
+const SEEN: Duration = Duration::from_millis(3);
 const OWN: &str = "/bin/attack";
 
 /// `None`: the verb is none of these. `extra` is the name taken or the time stayed.
 pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Option<Result<()>> {
     Some(match verb {
         "linger" => linger(path, nonce),
+        "leave" => {
+            let written = late(path, nonce);
+            thread::sleep(SEEN);
+            written
+        }
         "thread" => in_a_thread(path, nonce),
         "worker" => by_a_worker(path, nonce),
         "renamed" => renamed(path, nonce, extra.unwrap_or("dockerd")),
@@ -40,10 +47,14 @@ pub fn act(verb: &str, path: &Path, nonce: &str, extra: Option<&str>) -> Option<
 /// It writes some time after it was executed: of one that executed another program about
 /// when it wrote it is not known which of the two did.
 fn linger(path: &Path, nonce: &str) -> Result<()> {
-    thread::sleep(Duration::from_millis(100));
-    fs::write(path, line(nonce))?;
+    late(path, nonce)?;
     thread::sleep(STAY);
     Ok(())
+}
+
+fn late(path: &Path, nonce: &str) -> Result<()> {
+    thread::sleep(Duration::from_millis(100));
+    fs::write(path, line(nonce))
 }
 
 /// The write comes from a worker of the kernel, and the process stays.
