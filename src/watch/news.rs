@@ -78,7 +78,7 @@ impl Watch {
         self.tell_refusals(&subject, &tried.refused);
         match self.watched.get_mut(&id) {
             Some(watched) => {
-                watched.is_sighted(subject, round);
+                watched.sighted_again(subject, round);
                 self.look(id, Detection::Mount);
             }
             None => {

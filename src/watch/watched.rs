@@ -100,7 +100,7 @@ impl Watched {
     }
 
     /// It was sighted once more.
-    pub fn is_sighted(&mut self, subject: Arc<Subject>, round: u64) {
+    pub fn sighted_again(&mut self, subject: Arc<Subject>, round: u64) {
         let has_trail = subject.trail == ON;
         self.marked = has_trail.then(|| self.marked.unwrap_or_else(ticks_now));
         (self.subject, self.round) = (subject, round);

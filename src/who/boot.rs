@@ -47,13 +47,6 @@ impl Boot {
         }
     }
 
-    /// Hundredths of a second from the boot to a start time that was read from `/proc`.
-    #[must_use]
-    pub fn ticks_at(&self, start: SystemTime) -> u64 {
-        let since = start.duration_since(self.time).unwrap_or_default();
-        u64::try_from(since.as_millis() / 10).unwrap_or(u64::MAX)
-    }
-
     pub(super) fn start(&self, ticks: u64) -> SystemTime {
         self.time + Duration::from_millis(ticks.saturating_mul(1000) / self.ticks.max(1))
     }

@@ -224,7 +224,7 @@ impl Trail {
         }
         let whole = self.drain();
         let Some(executable) = writer.executable.as_deref() else {
-            self.complete(boot, &mut writer);
+            self.complete(&mut writer);
             return writer;
         };
         let word = self
@@ -259,11 +259,10 @@ impl Trail {
     }
 
     /// Adds what the trail knows of a writer without an executable.
-    fn complete(&mut self, boot: &Boot, writer: &mut Writer) {
+    fn complete(&mut self, writer: &mut Writer) {
         let Some(pid) = writer.pid else { return };
         // An older record is of an earlier process with that pid.
-        let born = writer.start.map(|start| boot.ticks_at(start));
-        let own = self.book.last(pid, born.unwrap_or(0));
+        let own = self.book.last(pid, writer.start_ticks.unwrap_or(0));
         writer.hint = match own {
             Some(program) => hint(program, writer.name.as_deref(), HintSource::ExecTrail),
             None => self.parent(writer),
