@@ -56,7 +56,7 @@ fn run(args: &[String]) -> Result<()> {
         "once" => return writer::once(word(1)),
         "quick" => return quick::once(word(1)),
         how @ ("execs" | "forks") => {
-            return trail::execs(word(1), word(2), number(3, 1), how == "forks");
+            return trail::execs(word(1), word(2), how == "forks");
         }
         _ => {}
     }
@@ -67,7 +67,7 @@ fn run(args: &[String]) -> Result<()> {
         "idle" => idle::run(number(1, 60)),
         "overhead" => overhead::run(number(1, 10_000)),
         "attribution" => attribution::run(number(1, 2000)),
-        "trail" => trail::run(number(1, 5000)),
+        "trail" => trail::run(number(1, 20_000)),
         _ => {
             return Err(Error::other(
                 "latency, memory, idle, overhead, attribution or trail?",

@@ -1,10 +1,11 @@
 //! What the exec trail costs those who execute, and the watcher: loops of programs that
 //! do nothing, with the trail and without, in turns.
 
+use std::fmt::{Display, Formatter};
 use std::fs;
-use std::io::{Error, Result};
+use std::io::{BufRead, BufReader, Error, Result, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use serde_json::Value;
 
 use crate::clock::{Series, micros, now, ratio};
 use crate::process::taken;
-use crate::support::overlay::{Image, Overlay};
-use crate::support::scratch::Scratch;
+use crate::support::overlay::{Image, Overlay, Wish};
+use crate::support::scratch::{Scratch, nonce};
 use crate::support::{dynamic, tiny};
 use crate::tail::Tail;
 use crate::writer::{MARKER, PROGRAM, in_the_container};
@@ -25,83 +26,138 @@ const NOTHING: &str = "/bin/nothing";
 /// what it costs to be moved is more than what the trail does.
 const BOUND: &str = "bound";
 const FREE: &str = "free";
-/// Turns with and without.
-const TURNS: usize = 10;
+/// Programs that a loop executes before it is the other's turn: some ten milliseconds, so
+/// that both see the same weather.
+const BLOCK: usize = 100;
+/// After a turn, so that what the trail still has to read is not read in the other's.
+const REST: Duration = Duration::from_millis(5);
 
-/// Prints the table; `count` programs in each turn.
+/// Prints the table; `count` programs with the trail, and as many without.
 pub fn run(count: usize) {
     let image = Image::new();
     let inside = |path: &str| image.lower().join(path.trim_start_matches('/'));
     fs::copy(std::env::current_exe().unwrap(), inside(PROGRAM)).unwrap();
     fs::write(inside(MARKER), "").unwrap();
-    // As a shell does it, and as cheap as it can be.
-    let mut programs = Vec::new();
-    match tiny::nothing(&inside(NOTHING)) {
-        true => {
-            programs.push(("static, fork", "forks", NOTHING.to_owned()));
-            programs.push(("static, vfork", "execs", NOTHING.to_owned()));
+    let programs = programs(&image);
+    head(count);
+    for (name, how, program) in &programs {
+        for place in [BOUND, FREE] {
+            // Two for each row: their first processes live for some minutes only.
+            let [with, without] = containers(&image);
+            let files = Scratch::new();
+            let ldwatch = Tail::ldwatch_with(files.path(), "sweep = \"1s\"\n");
+            sleep(Duration::from_secs(3));
+            let row = Row::of([&with, &without], &[how, program, place], count, &ldwatch);
+            sleep(Duration::from_millis(1500));
+            let (read, lost) = counters(&files);
+            ldwatch.stop();
+            println!("  {:<24}{row}{read:>9}{lost:>6}", format!("{name}, {place}"));
         }
-        false => println!("left out: static (no program for this architecture)"),
     }
-    match dynamic::place(&image, "true") {
+}
+
+/// As a shell does it, and as cheap as it can be: name, verb of this program, path.
+fn programs(image: &Image) -> Vec<(&'static str, &'static str, String)> {
+    let mut programs = Vec::new();
+    let path = image.lower().join(NOTHING.trim_start_matches('/'));
+    if tiny::nothing(&path) {
+        programs.push(("static, fork", "forks", NOTHING.to_owned()));
+        programs.push(("static, vfork", "execs", NOTHING.to_owned()));
+    } else {
+        println!("left out: static (no program for this architecture)");
+    }
+    match dynamic::place(image, "true") {
         Ok(path) => programs.push(("dynamic, vfork", "execs", path)),
         Err(reason) => println!("left out: dynamic ({reason})"),
     }
-    println!(
-        "{TURNS} turns of {count} programs each: fork, execve, exit, wait; us. The loop is bound\n\
-         to one processor, or free; the watcher is free"
-    );
-    println!(
-        "  {:<24}{:>18}{:>20}{:>14}{:>10}{:>8}",
-        "with and without", "p50, ratio", "mean, ratio", "CPU us/exec", "read", "lost"
-    );
-    for (name, how, program) in &programs {
-        for place in [BOUND, FREE] {
-            // One for each: its first process lives for some minutes only.
-            let container = image.start().unwrap_or_else(|reason| panic!("{reason}"));
-            measure(&container, name, &[how, program, place], count);
-        }
-    }
+    programs
 }
 
-/// Watchers come and go for each turn, so that both kinds see the same weather. Where that
-/// changes from turn to turn, as beside other virtual machines, a turn is compared with the
-/// one beside it, and of these ratios the median is told. The mean has the programs in it
-/// that the watcher interrupted.
-fn measure(container: &Overlay, name: &str, way: &[&str; 3], count: usize) {
-    let (mut without, mut with) = (Vec::new(), Vec::new());
-    let (mut spent, mut read, mut lost) = (0, 0, 0);
-    for number in 0..2 * TURNS {
-        // Now the one comes first and now the other.
-        let trail = matches!(number % 4, 1 | 2);
-        let (times, took, counters) = turn(container, way, count, trail);
-        if trail {
-            with.push(times);
-            spent += took;
-            read += counters.0;
-            lost += counters.1;
-        } else {
-            without.push(times);
+/// Two that one watcher sees and that differ in nothing but the name of a layer: where a
+/// layer is not found by the name it was mounted with, no trail is kept.
+fn containers(image: &Image) -> [Overlay; 2] {
+    ["kept", "renamed"].map(|name| {
+        let layer = image.directory(&format!("{name}-{}", nonce()));
+        let wish = Wish {
+            layer: Some(layer.clone()),
+            ..Wish::default()
+        };
+        let container = image.start_as(&wish);
+        let container = container.unwrap_or_else(|reason| panic!("{reason}"));
+        if name == "renamed" {
+            fs::rename(&layer, layer.with_extension("elsewhere")).unwrap();
         }
-    }
-    let each = spent / (TURNS * count) as u64;
-    let name = format!("{name}, {}", way[2]);
+        container
+    })
+}
+
+fn head(count: usize) {
     println!(
-        "  {name:<24}{:>18}{:>20}{:>14}{read:>10}{lost:>8}",
-        paired(&with, &without, median),
-        paired(&with, &without, mean),
-        micros(each)
+        "{count} programs each, with and without trail in turns of {BLOCK}: fork, execve, exit,\n\
+         wait; us. Turns: the ratio of the means of two turns beside each other, its median and\n\
+         where that lies with 95 %. The loop is bound to one processor, or free"
+    );
+    println!(
+        "  {:<24}{:>19}{:>19}{:>18}{:>9}{:>9}{:>6}",
+        "", "p50, ratio", "mean, ratio", "turns", "CPU/exec", "read", "lost"
     );
 }
 
-/// What `of` makes of all turns of either kind, and the median of its ratios of turns beside
-/// each other.
-fn paired(with: &[Vec<u64>], without: &[Vec<u64>], of: fn(&[u64]) -> u64) -> String {
-    let pairs = with.iter().zip(without);
-    let ratios = pairs.map(|(with, without)| of(with) * 1000 / of(without).max(1));
-    let ratio = ratio(Series::of(ratios).percentile(50), 1000);
-    let all = |turns: &[Vec<u64>]| micros(of(&turns.concat()));
-    format!("{} {} {ratio}", all(with), all(without))
+/// What one row of the table says.
+struct Row {
+    with: Vec<u64>,
+    without: Vec<u64>,
+    /// CPU of the watcher's loop.
+    spent: u64,
+}
+
+impl Row {
+    fn of(pair: [&Overlay; 2], way: &[&str; 3], count: usize, ldwatch: &Tail) -> Self {
+        let [mut with, mut without] = pair.map(|container| Loop::start(container, way));
+        // The loop is the first thread, which is named as the program's file is.
+        let of_loop = || taken(&format!("/proc/{0}/task/{0}", ldwatch.pid()));
+        let before = of_loop();
+        for number in 0..count.div_ceil(BLOCK) {
+            // Now the one comes first and now the other.
+            let turns = match number % 2 {
+                0 => [&mut with, &mut without],
+                _ => [&mut without, &mut with],
+            };
+            turns.into_iter().for_each(Loop::turn);
+        }
+        let spent = of_loop() - before;
+        let (with, without) = (with.finish(), without.finish());
+        assert_eq!(with.len(), without.len());
+        Self {
+            with,
+            without,
+            spent,
+        }
+    }
+
+    fn compared(&self, of: fn(&[u64]) -> u64) -> String {
+        let (with, without) = (of(&self.with), of(&self.without));
+        let ratio = ratio(with, without);
+        format!("{} {} {ratio}", micros(with), micros(without))
+    }
+
+    /// Of the ratios of turns the median, and an interval that it lies in with 95 %: the
+    /// ranks by the binomial distribution.
+    fn turns(&self) -> String {
+        let pairs = self.with.chunks(BLOCK).zip(self.without.chunks(BLOCK));
+        let ratios = Series::of(pairs.map(|(with, without)| mean(with) * 1000 / mean(without)));
+        let half = (98 / ratios.len().isqrt().max(2)).min(49);
+        let at = |percent| ratio(ratios.percentile(percent), 1000);
+        format!("{} ({}-{})", at(50), at(50 - half), at(50 + half))
+    }
+}
+
+impl Display for Row {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let (p50, mean, turns) = (self.compared(median), self.compared(mean), self.turns());
+        let each = micros(self.spent / self.with.len().max(1) as u64);
+        write!(f, "{p50:>19}{mean:>19}{turns:>18}{each:>9}")
+    }
 }
 
 fn median(times: &[u64]) -> u64 {
@@ -112,64 +168,90 @@ fn mean(times: &[u64]) -> u64 {
     times.iter().sum::<u64>() / times.len().max(1) as u64
 }
 
-/// Times, CPU of the watcher's loop, and events read and lost.
-fn turn(
-    container: &Overlay,
-    way: &[&str; 3],
-    count: usize,
-    trail: bool,
-) -> (Vec<u64>, u64, (u64, u64)) {
-    let files = Scratch::new();
-    let more = format!("exec-trail = {trail}\nsweep = \"1s\"\n");
-    let ldwatch = Tail::ldwatch_with(files.path(), &more);
-    sleep(Duration::from_secs(3));
-    // The loop is the first thread, which is named as the program's file is.
-    let of_loop = || taken(&format!("/proc/{0}/task/{0}", ldwatch.pid()));
-    let before = of_loop();
-    let output = container
-        .command(PROGRAM)
-        .args(way)
-        .arg(count.to_string())
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "the loop: {}", output.status);
-    let spent = of_loop() - before;
-    sleep(Duration::from_millis(1500));
+/// Events read and lost.
+fn counters(files: &Scratch) -> (u64, u64) {
     let text = fs::read(files.join("status.json")).unwrap_or_default();
     let status: Value = serde_json::from_slice(&text).unwrap_or_default();
     let counter = |name: &str| status["counters"][name].as_u64().unwrap_or(0);
-    let counters = (counter("execs"), counter("execs-lost"));
-    ldwatch.stop();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let times = text.lines().filter_map(|line| line.parse().ok());
-    (times.collect(), spent, counters)
+    (counter("execs"), counter("execs-lost"))
 }
 
-/// `execs` or `forks PROGRAM PLACE COUNT`: one process after the other, started by
-/// posix_spawn(3) or by fork(2) and execve(2); prints what each took.
-pub fn execs(program: &str, place: &str, count: usize, forks: bool) -> Result<()> {
+/// The loop in a container, which waits for its turns.
+struct Loop {
+    child: Child,
+    tell: ChildStdin,
+    told: BufReader<ChildStdout>,
+}
+
+impl Loop {
+    fn start(container: &Overlay, way: &[&str; 3]) -> Self {
+        let mut child = container
+            .command(PROGRAM)
+            .args(way)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (tell, told) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let told = BufReader::new(told);
+        let mut new = Self { child, tell, told };
+        // What is found and read once only.
+        new.turn();
+        new
+    }
+
+    fn turn(&mut self) {
+        writeln!(self.tell, "go").unwrap();
+        let mut line = String::new();
+        self.told.read_line(&mut line).unwrap();
+        assert_eq!(line, "done\n", "the loop ended early");
+        sleep(REST);
+    }
+
+    /// What each program took, without those of the first turn.
+    fn finish(mut self) -> Vec<u64> {
+        drop(self.tell);
+        let lines = self.told.lines().map_while(Result::ok);
+        let times: Vec<u64> = lines.filter_map(|line| line.parse().ok()).collect();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "the loop: {status}");
+        times.into_iter().skip(BLOCK).collect()
+    }
+}
+
+/// `execs` or `forks PROGRAM PLACE`: a turn for each line of stdin: one process after the
+/// other, started by posix_spawn(3) or by fork(2) and execve(2). Prints what each took.
+pub fn execs(program: &str, place: &str, forks: bool) -> Result<()> {
     in_the_container()?;
     if place == BOUND {
         bind()?;
     }
-    let mut times = Vec::with_capacity(count);
-    for _ in 0..count {
-        let start = now();
-        let mut command = Command::new(program);
-        if forks {
-            // Who gives the child a user id gets no posix_spawn(3).
-            command.uid(0);
+    let mut times = Vec::new();
+    for line in std::io::stdin().lines() {
+        line?;
+        for _ in 0..BLOCK {
+            let start = now();
+            execute(program, forks)?;
+            times.push(now() - start);
         }
-        let status = command.status()?;
-        times.push(now() - start);
-        if !status.success() {
-            return Err(Error::other(format!("{program}: {status}")));
-        }
+        println!("done");
     }
     let lines: Vec<String> = times.iter().map(u64::to_string).collect();
     println!("{}", lines.join("\n"));
     Ok(())
+}
+
+fn execute(program: &str, forks: bool) -> Result<()> {
+    let mut command = Command::new(program);
+    if forks {
+        // Who gives the child a user id gets no posix_spawn(3).
+        command.uid(0);
+    }
+    let status = command.status()?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Error::other(format!("{program}: {status}")))
 }
 
 /// Binds this process and its children to the first processor that it may run on.
