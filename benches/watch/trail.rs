@@ -29,6 +29,9 @@ const FREE: &str = "free";
 /// Programs that a loop executes before it is the other's turn: some ten milliseconds, so
 /// that both see the same weather.
 const BLOCK: usize = 100;
+/// Watchers and pairs of containers, one after the other: where their memory lies, and on
+/// which processor the watcher rests, differs.
+const PAIRS: usize = 10;
 /// After a turn, so that what the trail still has to read is not read in the other's.
 const REST: Duration = Duration::from_millis(5);
 
@@ -42,16 +45,11 @@ pub fn run(count: usize) {
     head(count);
     for (name, how, program) in &programs {
         for place in [BOUND, FREE] {
-            // Two for each row: their first processes live for some minutes only.
-            let [with, without] = containers(&image);
-            let files = Scratch::new();
-            let ldwatch = Tail::ldwatch_with(files.path(), "sweep = \"1s\"\n");
-            sleep(Duration::from_secs(3));
-            let row = Row::of([&with, &without], &[how, program, place], count, &ldwatch);
-            sleep(Duration::from_millis(1500));
-            let (read, lost) = counters(&files);
-            ldwatch.stop();
-            println!("  {:<24}{row}{read:>9}{lost:>6}", format!("{name}, {place}"));
+            let mut row = Row::default();
+            for _ in 0..PAIRS {
+                row.add(&image, &[how, program, place], count / PAIRS);
+            }
+            println!("  {:<24}{row}", format!("{name}, {place}"));
         }
     }
 }
@@ -104,16 +102,24 @@ fn head(count: usize) {
 }
 
 /// What one row of the table says.
+#[derive(Default)]
 struct Row {
     with: Vec<u64>,
     without: Vec<u64>,
     /// CPU of the watcher's loop.
     spent: u64,
+    read: u64,
+    lost: u64,
 }
 
 impl Row {
-    fn of(pair: [&Overlay; 2], way: &[&str; 3], count: usize, ldwatch: &Tail) -> Self {
-        let [mut with, mut without] = pair.map(|container| Loop::start(container, way));
+    /// A watcher and two containers more.
+    fn add(&mut self, image: &Image, way: &[&str; 3], count: usize) {
+        let pair = containers(image);
+        let files = Scratch::new();
+        let ldwatch = Tail::ldwatch_with(files.path(), "sweep = \"1s\"\n");
+        sleep(Duration::from_secs(3));
+        let [mut with, mut without] = pair.each_ref().map(|one| Loop::start(one, way));
         // The loop is the first thread, which is named as the program's file is.
         let of_loop = || taken(&format!("/proc/{0}/task/{0}", ldwatch.pid()));
         let before = of_loop();
@@ -125,14 +131,13 @@ impl Row {
             };
             turns.into_iter().for_each(Loop::turn);
         }
-        let spent = of_loop() - before;
-        let (with, without) = (with.finish(), without.finish());
-        assert_eq!(with.len(), without.len());
-        Self {
-            with,
-            without,
-            spent,
-        }
+        self.spent += of_loop() - before;
+        self.with.extend(with.finish());
+        self.without.extend(without.finish());
+        sleep(Duration::from_millis(1500));
+        let (read, lost) = counters(&files);
+        (self.read, self.lost) = (self.read + read, self.lost + lost);
+        ldwatch.stop();
     }
 
     fn compared(&self, of: fn(&[u64]) -> u64) -> String {
@@ -156,7 +161,8 @@ impl Display for Row {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         let (p50, mean, turns) = (self.compared(median), self.compared(mean), self.turns());
         let each = micros(self.spent / self.with.len().max(1) as u64);
-        write!(f, "{p50:>19}{mean:>19}{turns:>18}{each:>9}")
+        write!(f, "{p50:>19}{mean:>19}{turns:>18}{each:>9}")?;
+        write!(f, "{:>9}{:>6}", self.read, self.lost)
     }
 }
 

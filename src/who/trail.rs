@@ -30,6 +30,10 @@ const BATCH: usize = 64 * 24;
 /// How long after the first unread event it is read: for many programs at once, and soon,
 /// since unread events keep a filesystem from being unmounted.
 const REST: Duration = Duration::from_millis(2);
+/// The same while programs follow each other without end, so many or more in one reading:
+/// a waking costs as much as six events, and whoever executes them pays for it.
+const REST_IN_A_FLOW: Duration = Duration::from_millis(5);
+const FLOW: u64 = 6;
 /// How long it is read in one turn of the loop: file events come first.
 const TURN: Duration = Duration::from_millis(2);
 /// How long it is read before a writer is resolved by it. One that is not empty then is
@@ -134,13 +138,15 @@ impl Trail {
     }
 
     /// Reads for one turn of the loop at most. Whether it is to be waited for: when there
-    /// was something, more will follow, and it is read again after the same time without
-    /// being woken for it.
+    /// was something, more will follow, and it is read again after a while without being
+    /// woken for it.
     pub fn read(&mut self) -> bool {
         let before = (self.execs, self.lost);
         self.read_for(TURN);
         let has_more = (self.execs, self.lost) != before;
-        self.due = has_more.then(|| Instant::now() + REST);
+        let flows = self.execs - before.0 >= FLOW;
+        let rest = if flows { REST_IN_A_FLOW } else { REST };
+        self.due = has_more.then(|| Instant::now() + rest);
         !has_more
     }
 
