@@ -47,7 +47,7 @@ pub fn run(count: usize) {
         for place in [BOUND, FREE] {
             let mut row = Row::default();
             for _ in 0..PAIRS {
-                row.add(&image, &[how, program, place], count / PAIRS);
+                row.add(&image, &[how, program, place], (count / PAIRS).max(1));
             }
             println!("  {:<24}{row}", format!("{name}, {place}"));
         }
@@ -93,7 +93,8 @@ fn head(count: usize) {
     println!(
         "{count} programs each, with and without trail in turns of {BLOCK}: fork, execve, exit,\n\
          wait; us. Turns: the ratio of the means of two turns beside each other, its median and\n\
-         where that lies with 95 %. The loop is bound to one processor, or free"
+         where that lies with 95 %. The loop is bound to one processor, or free. Read: records of\n\
+         the trail, which only the one container has"
     );
     println!(
         "  {:<24}{:>19}{:>19}{:>18}{:>9}{:>9}{:>6}",
