@@ -67,7 +67,7 @@ fn run(args: &[String]) -> Result<()> {
         "idle" => idle::run(number(1, 60)),
         "overhead" => overhead::run(number(1, 10_000)),
         "attribution" => attribution::run(number(1, 2000)),
-        "trail" => trail::run(number(1, 20_000)),
+        "trail" => return trail::run(number(1, 20_000), word(2)),
         _ => {
             return Err(Error::other(
                 "latency, memory, idle, overhead, attribution or trail?",

@@ -35,23 +35,34 @@ const PAIRS: usize = 10;
 /// After a turn, so that what the trail still has to read is not read in the other's.
 const REST: Duration = Duration::from_millis(5);
 
-/// Prints the table; `count` programs with the trail, and as many without.
-pub fn run(count: usize) {
+/// Prints the table, or its rows whose name begins with `only`; `count` programs with the
+/// trail, and as many without.
+pub fn run(count: usize, only: &str) -> Result<()> {
     let image = Image::new();
     let inside = |path: &str| image.lower().join(path.trim_start_matches('/'));
     fs::copy(std::env::current_exe().unwrap(), inside(PROGRAM)).unwrap();
     fs::write(inside(MARKER), "").unwrap();
     let programs = programs(&image);
     head(count);
+    let mut rows = 0;
     for (name, how, program) in &programs {
         for place in [BOUND, FREE] {
+            let name = format!("{name}, {place}");
+            if !name.starts_with(only) {
+                continue;
+            }
             let mut row = Row::default();
             for _ in 0..PAIRS {
                 row.add(&image, &[how, program, place], (count / PAIRS).max(1));
             }
-            println!("  {:<24}{row}", format!("{name}, {place}"));
+            println!("  {name:<24}{row}");
+            rows += 1;
         }
     }
+    if rows == 0 {
+        return Err(Error::other(format!("no row's name begins with {only:?}")));
+    }
+    Ok(())
 }
 
 /// As a shell does it, and as cheap as it can be: name, verb of this program, path.
