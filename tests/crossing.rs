@@ -190,7 +190,8 @@ fn leaves_its_cgroup(docker: &Docker, watcher: &mut Watcher) {
     let own = nonce();
     let line = format!(
         "test -x /bin/attack || exit 1; sleep 2; \
-         for tasks in /cg/cgroup.procs /cg/*/cgroup.procs; do echo 0 > $tasks; done; \
+         for tasks in /cg/cgroup.procs /cg/*/cgroup.procs; do \
+         [ ! -e $tasks ] || echo 0 > $tasks; done; \
          /bin/attack linger {PRELOAD} {own}; sleep 600"
     );
     let options = [

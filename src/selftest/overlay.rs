@@ -11,6 +11,8 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use nix::sys::statfs::{CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, statfs};
+
 use crate::model::RootfsId;
 use crate::reach::{HostMount, Reach, read_table};
 use crate::survey::mounts::overlays;
@@ -23,6 +25,14 @@ use crate::sys::walk::open_dir;
 const PLACE: &str = "/run";
 /// Where the overlay goes instead, the first that can be written to and has an id.
 const ON_DISK: [&str; 3] = ["/var/lib", "/var/tmp", "/tmp"];
+
+/// Where a hierarchy may be mounted: the unified one, alone or beside the first version's,
+/// and of those the one that counts processes.
+const CGROUPS: [&str; 3] = [
+    "/sys/fs/cgroup",
+    "/sys/fs/cgroup/unified",
+    "/sys/fs/cgroup/pids",
+];
 
 /// The container.
 #[derive(Debug)]
@@ -73,16 +83,8 @@ impl Sandbox {
     /// Makes its cgroups, in every hierarchy that lets us.
     pub fn make_cgroups(&mut self) {
         let name = format!("docker/{}", self.container);
-        let mut trees = vec![
-            PathBuf::from("/sys/fs/cgroup"),
-            PathBuf::from("/sys/fs/cgroup/unified"),
-        ];
-        trees.push(PathBuf::from("/sys/fs/cgroup/pids"));
-        for tree in trees
-            .into_iter()
-            .filter(|tree| tree.join("cgroup.procs").exists())
-        {
-            let path = tree.join(&name);
+        let trees = CGROUPS.iter().map(Path::new);
+        for path in trees.filter(is_cgroup).map(|tree| tree.join(&name)) {
             if fs::create_dir_all(&path).is_ok() {
                 self.cgroups.push(path);
             }
@@ -127,6 +129,13 @@ impl Sandbox {
     }
 }
 
+/// Whether it is a cgroup, not a directory like any other (as `/sys/fs/cgroup` is with the
+/// first version): there a file may have the name of a cgroup's.
+fn is_cgroup(tree: &&Path) -> bool {
+    let kinds = [CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC];
+    statfs(*tree).is_ok_and(|found| kinds.contains(&found.filesystem_type()))
+}
+
 /// An empty directory's path, on the filesystem where the overlay is to lie.
 fn base() -> PathBuf {
     let has_id = |place: &Path| {
@@ -166,5 +175,18 @@ impl Drop for Sandbox {
             // Only when nobody else uses it: a directory with children stays.
             let _ = cgroup.parent().map(fs::remove_dir);
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_with_a_file_of_that_name_is_no_cgroup() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("cgroup.procs"), "").unwrap();
+        assert!(!is_cgroup(&directory.path()));
     }
 }

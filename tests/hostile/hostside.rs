@@ -10,7 +10,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::stat::Mode;
 
 use crate::PATIENCE;
-use crate::support::cgroup::Cgroup;
+use crate::support::cgroup::{self, Cgroup};
 use crate::support::overlay::Image;
 use crate::support::program::{self, act};
 use crate::support::record::{self, text, texts};
@@ -145,4 +145,5 @@ fn a_cgroup_with_a_hostile_name_breaks_out_of_no_record() {
         assert!(!seen.raw.contains('\u{202e}'), "{}", seen.raw);
         watcher.stop_anyway();
     }
+    assert!(!cgroup::exists(parent), "the cgroup was left behind");
 }

@@ -56,10 +56,24 @@ pub fn remove_all(id: &str) {
 }
 
 /// Removes a parent that a runtime made for its containers, where it is empty.
-pub fn remove_empty(name: &str) {
+pub fn remove_empty(name: impl AsRef<Path>) {
     for root in hierarchies() {
-        let _ = fs::remove_dir(root.join(name));
+        let _ = fs::remove_dir(root.join(&name));
     }
+}
+
+/// Removes what a runtime made below the cgroup of this process, where it is empty.
+pub fn remove_own(name: &str) {
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    for path in own.lines().filter_map(|line| line.splitn(3, ':').nth(2)) {
+        remove_empty(Path::new(path.trim_start_matches('/')).join(name));
+    }
+}
+
+/// Whether a hierarchy still has the cgroup `path`.
+pub fn exists(path: &str) -> bool {
+    let path = path.trim_start_matches('/');
+    hierarchies().iter().any(|root| root.join(path).exists())
 }
 
 /// Pids of the living processes whose cgroup path holds `id`.
@@ -109,9 +123,11 @@ fn remove(directory: &Path) {
     if !gone {
         eprintln!("left behind: {}", directory.display());
     }
-    // The parent goes with its last child, unless it is the hierarchy itself.
-    if let Some(parent) = directory.parent() {
-        let _ = fs::remove_dir(parent);
+    // Parents go with their last child; the hierarchy itself is busy and stays.
+    for parent in directory.ancestors().skip(1) {
+        if fs::remove_dir(parent).is_err() {
+            break;
+        }
     }
 }
 

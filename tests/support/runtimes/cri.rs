@@ -112,7 +112,7 @@ impl Runtime for Cri {
     fn remove(&self, id: &str) {
         let (sandbox, uid) = self.pods.borrow_mut().remove(id).unwrap();
         run(&mut self.cri(&["stop", &sandbox]));
-        super::cgroup::remove_empty(&format!("kubepods/burstable/pod{uid}"));
+        super::cgroup::remove_empty(format!("kubepods/burstable/pod{uid}"));
     }
 }
 
@@ -126,7 +126,7 @@ impl Drop for Cri {
                 let state = ["--root", STATES, "delete", "--force", id];
                 let _ = try_run(&mut bounded("runc", state));
             }
-            super::cgroup::remove_empty(&format!("kubepods/burstable/pod{uid}"));
+            super::cgroup::remove_empty(format!("kubepods/burstable/pod{uid}"));
         }
         super::cgroup::remove_empty("kubepods/burstable");
         super::cgroup::remove_empty("kubepods");

@@ -50,10 +50,12 @@ pub trait Runtime {
 
 /// Cgroups under which the runtimes put their containers.
 const PARENTS: &[&str] = &[
+    "docker/buildkit",
     "docker",
     "libpod_parent/conmon",
     "libpod_parent",
     "default",
+    "lxc.pivot",
     "ldwt",
 ];
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use super::super::cgroup;
 use super::super::command::{run, wait_until};
 use super::super::image::Files;
 use super::super::scratch::Scratch;
@@ -132,6 +133,9 @@ impl Drop for Nspawn {
         for (_, child, _) in self.machines.borrow_mut().iter_mut() {
             let _ = child.kill();
             let _ = child.wait();
+        }
+        for name in ["payload", "supervisor"] {
+            cgroup::remove_own(name);
         }
     }
 }
