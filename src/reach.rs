@@ -10,7 +10,7 @@
 mod ground;
 mod host;
 
-pub use ground::{Ground, ground};
+pub use ground::{Ground, ground, ground_on_host};
 pub use host::open_on_host;
 
 use std::io;

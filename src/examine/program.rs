@@ -21,7 +21,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use sha2::{Digest, Sha256};
 
 use crate::model::Program;
-use crate::reach::{Ground, ProcessKey, Reach, ground, pinned};
+use crate::reach::{Ground, ProcessKey, Reach, ground, ground_on_host, pinned};
 use crate::sys::walk::{End, mount_id};
 
 use super::file::{in_upper, reopen};
@@ -81,7 +81,10 @@ pub fn is_of_the_host(key: ProcessKey, link: &[u8]) -> bool {
     let proc = PathBuf::from(format!("/proc/{}", key.pid));
     let same = || {
         let fd = open_executable(&proc, key)?;
-        let ground = ground(&proc.join("mountinfo"), mount_id(fd.as_fd())?, None);
+        let mount = mount_id(fd.as_fd())?;
+        // One that left the host's mount namespace after it was executed shows its file's
+        // mount no more.
+        let ground = ground(&proc.join("mountinfo"), mount, None).or_else(|| ground_on_host(mount));
         if !ground.is_some_and(|ground| ground.trusted) {
             return Ok(false);
         }
@@ -114,7 +117,9 @@ fn through_process(query: &Query, digests: &mut Digests) -> io::Result<Program> 
         });
     }
     let root = query.reach.init.map(|init| init.mount);
-    let Some(ground) = ground(&proc.join("mountinfo"), mount, root) else {
+    let own = ground(&proc.join("mountinfo"), mount, root);
+    let is_hosts = own.is_none();
+    let Some(ground) = own.or_else(|| ground_on_host(mount)) else {
         // One that is ending has no mounts any more; its link went before them (do_exit()).
         readlink(&proc.join("exe"))?;
         return Ok(unread("process", &"its filesystem is mounted nowhere"));
@@ -128,7 +133,10 @@ fn through_process(query: &Query, digests: &mut Digests) -> io::Result<Program> 
         });
     }
     let program = facts(&fd, "process", digests);
-    let layer = layer(query, &ground, &fstat(&fd)?);
+    let layer = match is_hosts {
+        true => Some("host"),
+        false => layer(query, &ground, &fstat(&fd)?),
+    };
     Ok(Program { layer, ..program })
 }
 

@@ -6,7 +6,7 @@
 //! root, sees the container's files as its own. Who joined that namespace from outside
 //! (nsenter(1)) keeps the cgroup it came from, and gives itself away by it.
 
-use crate::model::{Container, Entry, Home, Origin, Writer};
+use crate::model::{Ancestor, Container, Entry, Home, Origin, Writer};
 
 /// Programs of container engines that write into containers, where a host has them,
 /// and what they are then doing.
@@ -38,8 +38,6 @@ pub struct Around {
     pub init: Option<i32>,
     /// That init's cgroup names the container: so does every honest process of it.
     pub init_named: bool,
-    /// The writer's executable is the host's file of that path.
-    pub host_program: bool,
     /// The watched container whose mount namespace or root the writer has, if that is
     /// another one.
     pub elsewhere: Option<Home>,
@@ -122,7 +120,10 @@ fn by_cgroup(writer: &Writer, container: &Container, around: &Around, intruded: 
     // that was ending a container's cgroup may be gone already.
     let has_host_pids = writer.vpid.is_some() && writer.vpid == writer.pid;
     let from_host = intruded && is_host(writer.parents.last().and_then(|last| last.mount_ns));
-    let on_host = is_host(writer.mount_ns) || (!writer.unplaced && (has_host_pids || from_host));
+    // Its cgroup is not known, but a daemon that runs itself once more puts that nowhere.
+    let of_engine = has_host_pids && is_engines_own(writer, around);
+    let on_host =
+        is_host(writer.mount_ns) || of_engine || (!writer.unplaced && (has_host_pids || from_host));
     match (named, &container.id) {
         (Some(writers), Some(changed)) if writers == changed => {
             // In the container's cgroup, and sees the host's files.
@@ -193,21 +194,28 @@ pub fn engine(executable: &[u8]) -> Option<(&'static str, &'static str)> {
     ENGINES.into_iter().find(|(engine, _)| *engine == name)
 }
 
+/// A container engine's own program, executed by that same program in the host's mount
+/// namespace. A container's processes come from a monitor or a runtime, and its own file
+/// of that path is no program of its parent's.
+fn is_engines_own(writer: &Writer, around: &Around) -> bool {
+    let own = writer.executable.as_deref().filter(|_| writer.confirmed);
+    let from_host = |parent: &Ancestor| {
+        let on_host = parent.mount_ns.is_some() && parent.mount_ns == around.host_ns;
+        on_host && parent.executable.as_deref() == own
+    };
+    own.is_some_and(|own| engine(own).is_some()) && writer.parents.first().is_some_and(from_host)
+}
+
 /// A container engine's own program, which works in the host's mount namespace, or in
 /// a private one as the same program's child there, or is seen to be the host's file.
 /// What it calls itself does not count.
 fn tool(writer: &Writer, container: &Container, around: &Around) -> Option<&'static str> {
-    let executable = writer.executable.as_deref()?;
-    let is_host = |ns: Option<u64>| ns.is_some() && ns == around.host_ns;
-    let by_host = around.host_program
-        || is_host(writer.mount_ns)
-        || writer.parents.first().is_some_and(|parent| {
-            is_host(parent.mount_ns) && parent.executable.as_deref() == Some(executable)
-        });
+    let on_host = writer.mount_ns.is_some() && writer.mount_ns == around.host_ns;
+    let by_host = on_host || writer.host_program || is_engines_own(writer, around);
     if writer.origin != Origin::Host || !writer.confirmed || !by_host {
         return None;
     }
-    let (engine, act) = engine(executable)?;
+    let (engine, act) = engine(writer.executable.as_deref()?)?;
     let copies = match engine {
         "dockerd" => !container.build,
         _ => writer.args.iter().any(|arg| arg == b"cp"),

@@ -133,6 +133,8 @@ pub struct Writer {
     pub mount_ns: Option<u64>,
     /// The container that its cgroup names; `None`: none.
     pub member: Option<Member>,
+    /// Its executable is the host's file of that path, as far as that was asked.
+    pub host_program: bool,
     /// It was ending when its cgroup was asked for: that none names a container says nothing.
     pub unplaced: bool,
     /// The trail does not tell that it had its executable when it acted: it may have come
@@ -221,6 +223,7 @@ impl Writer {
             parents: Vec::new(),
             mount_ns: None,
             member: None,
+            host_program: false,
             unplaced: false,
             program_in_doubt: false,
             guess: false,

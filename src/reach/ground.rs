@@ -47,3 +47,9 @@ pub fn ground(table: &Path, mount: u64, root: Option<u64>) -> Option<Ground> {
         fstype: String::from_utf8_lossy(found.fstype).into_owned(),
     })
 }
+
+/// The mount in the host's table, in which no container's own mount is.
+#[must_use]
+pub fn ground_on_host(mount: u64) -> Option<Ground> {
+    ground(HOST_TABLE.as_ref(), mount, None)
+}

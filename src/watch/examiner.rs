@@ -35,6 +35,7 @@ use crate::watch::deliver::Delivery;
 use crate::watch::enricher::Enrich;
 use crate::watch::examiner::hold::{Held, removes};
 use crate::watch::examiner::known::{Known, Memory};
+use crate::watch::examiner::place::compare_with_host;
 use crate::watch::jobs::{Acted, Job, Subject};
 use crate::watch::outpost::Outposts;
 use crate::watch::pace::Pace;
@@ -152,7 +153,9 @@ impl Examiner {
     fn job(&mut self, job: Job) {
         match job {
             Job::First(subject, at, _) => self.first(subject, at),
-            Job::Look(subject, acted, _) => {
+            Job::Look(subject, mut acted, _) => {
+                // At once: it may be gone when the file was looked at.
+                compare_with_host(&mut acted, self.host_ns);
                 self.meet(&subject);
                 self.acted(subject, *acted);
             }

@@ -91,17 +91,18 @@ fn last_member(boot: &Boot, pidfd: Option<&OwnedFd>) -> Option<Member> {
 
 /// The same with all that `/proc` tells.
 fn read(boot: &Boot, process: &Process, known: &Writer) -> io::Result<Writer> {
+    // First what a process that ends shows least long: its cgroups of the first version, then
+    // its memory, then its namespaces (do_exit() in kernel/exit.c).
+    let text = read_of(process, "cgroup", MAX_TEXT).unwrap_or_default();
     let line = read_of(process, "stat", MAX_TEXT)?;
     let stat = stat(&line).ok_or_else(|| io::Error::other("stat line not understood"))?;
-    // Then what places it: namespaces go soon after the memory (do_exit() in kernel/exit.c).
     let mount_ns = namespace(process);
-    let text = read_of(process, "cgroup", MAX_TEXT).unwrap_or_default();
     let status = status(&read_of(process, "status", MAX_TEXT).unwrap_or_default());
     let (args, args_truncated) = args(process);
     let has_program = known.executable.is_some();
-    let unplaced = !says_where(&text) && ends_by_now(process);
+    // It ends by now, and may have done so before.
+    let unplaced = !says_where(&text) && stat.ends;
     let untold = args.is_empty() && has_program && stat.args > 0;
-    let cwd = process.cwd().ok();
     Ok(Writer {
         vpid: status.ns_pids.last().copied(),
         source: if has_program && !stat.is_dead() && !unplaced {
@@ -113,7 +114,7 @@ fn read(boot: &Boot, process: &Process, known: &Writer) -> io::Result<Writer> {
         args,
         args_truncated,
         args_missing: untold.then(|| missing(process)),
-        cwd: cwd.map(|path| path.as_os_str().as_bytes().to_vec()),
+        cwd: cwd(process),
         real_uid: status.uid.map(|(real, _)| real),
         uid: status.uid.map(|(_, effective)| effective),
         gid: status.gid.map(|(_, effective)| effective),
@@ -130,10 +131,8 @@ fn read(boot: &Boot, process: &Process, known: &Writer) -> io::Result<Writer> {
     })
 }
 
-/// It is ending or gone: what was read of it before may have been, too.
-fn ends_by_now(process: &Process) -> bool {
-    let line = read_of(process, "stat", MAX_TEXT).unwrap_or_default();
-    stat(&line).is_none_or(|stat| stat.ends)
+fn cwd(process: &Process) -> Option<Vec<u8>> {
+    Some(process.cwd().ok()?.as_os_str().as_bytes().to_vec())
 }
 
 /// Mount namespace of a pinned process: the inode number of what its link leads to.
@@ -158,7 +157,7 @@ fn args(process: &Process) -> (Vec<Vec<u8>>, bool) {
 fn missing(process: &Process) -> &'static str {
     let line = read_of(process, "stat", MAX_TEXT);
     match line.ok().and_then(|line| stat(&line)) {
-        Some(stat) if !stat.is_dead() => "not-plain-memory",
+        Some(stat) if !stat.ends => "not-plain-memory",
         _ => "ended",
     }
 }

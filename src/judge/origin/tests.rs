@@ -185,37 +185,81 @@ fn the_namespace_goes_before_a_cgroup_that_was_chosen() {
     assert_eq!((writer.origin, writer.home), (Origin::Host, None));
 }
 
+fn dockerd(path: &str, mount_ns: u64, parent: Ancestor) -> Writer {
+    Writer {
+        vpid: Some(7),
+        confirmed: true,
+        name: Some(b"dockerd".to_vec()),
+        executable: Some(path.as_bytes().to_vec()),
+        args: vec![b"docker-untar".to_vec()],
+        parents: vec![parent],
+        ..writer(None, mount_ns)
+    }
+}
+
+fn daemon(mount_ns: u64) -> Ancestor {
+    Ancestor {
+        executable: Some(b"/usr/bin/dockerd".to_vec()),
+        ..parent(2, mount_ns)
+    }
+}
+
 #[test]
 fn a_copy_tool_is_known_by_its_executable_on_the_host() {
-    let tool = |path: &str, mount_ns, parent: Ancestor, args: &[&str]| {
-        let edit = |writer: &mut Writer| {
-            writer.member = None;
-            writer.vpid = Some(7);
-            writer.mount_ns = Some(mount_ns);
-            writer.name = Some(b"dockerd".to_vec());
-            writer.executable = Some(path.as_bytes().to_vec());
-            writer.args = args.iter().map(|arg| arg.as_bytes().to_vec()).collect();
-            writer.parents = vec![parent];
-        };
-        placed(edit, around(Some(5))).tool
+    let tool = |writer: Writer| placed(|placed| *placed = writer, around(Some(5))).tool;
+    let docker = |path, parent| tool(dockerd(path, 9, parent));
+    assert_eq!(docker("/usr/bin/dockerd", daemon(1)), Some("docker cp"));
+    assert_eq!(docker("/usr/bin/dockerd", daemon(8)), None);
+    assert_eq!(docker("/tmp/dockerd", daemon(1)), None);
+    assert_eq!(docker("/usr/bin/dockerd", parent(2, 1)), None);
+    let podman = |mount_ns, host_program, args: &[&str]| {
+        tool(Writer {
+            host_program,
+            args: args.iter().map(|arg| arg.as_bytes().to_vec()).collect(),
+            ..dockerd("/usr/bin/podman", mount_ns, parent(2, 1))
+        })
     };
-    let dockerd = |ns| Ancestor {
-        executable: Some(b"/usr/bin/dockerd".to_vec()),
-        ..parent(2, ns)
-    };
-    let untar = &["docker-untar"];
-    assert_eq!(
-        tool("/usr/bin/dockerd", 9, dockerd(1), untar),
-        Some("docker cp")
-    );
-    assert_eq!(tool("/usr/bin/dockerd", 9, dockerd(8), untar), None);
-    assert_eq!(tool("/tmp/dockerd", 9, dockerd(1), untar), None);
-    assert_eq!(tool("/usr/bin/dockerd", 9, parent(2, 1), untar), None);
-    let shell = || parent(2, 1);
     let copy = &["podman", "cp", "a", "b:/c"];
-    assert_eq!(tool("/usr/bin/podman", 1, shell(), copy), Some("podman cp"));
-    let other = &["podman", "commit"];
-    assert_eq!(tool("/usr/bin/podman", 1, shell(), other), Some("podman"));
+    assert_eq!(podman(1, false, copy), Some("podman cp"));
+    assert_eq!(podman(9, true, copy), Some("podman cp"));
+    assert_eq!(
+        podman(9, false, copy),
+        None,
+        "its path there proves nothing"
+    );
+    assert_eq!(podman(1, false, &["podman", "commit"]), Some("podman"));
+}
+
+#[test]
+fn a_copy_tool_that_was_ending_is_known_by_the_daemon_it_came_from() {
+    let ending = |edit: fn(&mut Writer), parent| {
+        let mut writer = Writer {
+            unplaced: true,
+            mount_ns: None,
+            ..dockerd("/usr/bin/dockerd", 9, parent)
+        };
+        edit(&mut writer);
+        let writer = placed(|placed| *placed = writer, around(Some(5)));
+        (writer.origin, writer.tool)
+    };
+    let unknown = (Origin::Unknown, None);
+    let told = (Origin::Host, Some("docker cp"));
+    assert_eq!(ending(|_| {}, daemon(1)), told);
+    assert_eq!(
+        ending(|_| {}, daemon(8)),
+        unknown,
+        "a daemon in a container"
+    );
+    assert_eq!(ending(|_| {}, parent(2, 1)), unknown, "of a monitor");
+    let other = |writer: &mut Writer| writer.executable = Some(b"/usr/bin/podman".to_vec());
+    assert_eq!(ending(other, daemon(1)), unknown);
+    let hinted = |writer: &mut Writer| writer.confirmed = false;
+    assert_eq!(ending(hinted, daemon(1)), unknown);
+    let inner = |writer: &mut Writer| writer.vpid = Some(1);
+    assert_eq!(ending(inner, daemon(1)), unknown, "pids of its own");
+    // The host's own file, bound into a container with the host's pids.
+    let bound = |writer: &mut Writer| writer.host_program = true;
+    assert_eq!(ending(bound, parent(2, 1)), unknown);
 }
 
 #[test]

@@ -50,7 +50,6 @@ impl Examiner {
             around.init_named = id != subject.container.id.as_ref() && names_it(subject);
             return around;
         }
-        around.host_program = is_hosts(writer);
         around.elsewhere = self
             .others(subject)
             // The number of a namespace that is gone is soon another's.
@@ -118,14 +117,16 @@ pub fn key(writer: &Writer) -> Option<ProcessKey> {
 }
 
 /// An engine's tool may work in a mount namespace of its own, where its path proves
-/// nothing.
-fn is_hosts(writer: &Writer) -> bool {
-    let link = writer
-        .executable
-        .as_deref()
-        .filter(|link| engine(link).is_some());
-    link.zip(key(writer))
-        .is_some_and(|(link, key)| is_of_the_host(key, link))
+/// nothing; the file does, while the tool lives.
+pub(super) fn compare_with_host(acted: &mut Acted, host_ns: Option<u64>) {
+    if let Some(writer) = acted.writer.as_mut()
+        && writer.mount_ns != host_ns
+        && let Some(link) = writer.executable.as_deref()
+        && engine(link).is_some()
+        && let Some(key) = key(writer)
+    {
+        writer.host_program = is_of_the_host(key, link);
+    }
 }
 
 /// The container's init lives, and with it the mount namespace it was found in.
