@@ -27,6 +27,8 @@ const MAX_ARGS: u64 = 4096;
 const MAX_PIECES: usize = 256;
 /// Bytes of the small proc files taken.
 const MAX_TEXT: u64 = 16 * 1024;
+/// Why a process has no arguments that had some.
+const ENDED: &str = "ended";
 /// Parents followed.
 const MAX_PARENTS: usize = 8;
 
@@ -103,17 +105,15 @@ fn read(boot: &Boot, process: &Process, known: &Writer) -> io::Result<Writer> {
     // It ends by now, and may have done so before.
     let unplaced = !says_where(&text) && stat.ends;
     let untold = args.is_empty() && has_program && stat.args > 0;
+    let args_missing = untold.then(|| missing(process));
+    let whole = has_program && !stat.is_dead() && !unplaced && args_missing != Some(ENDED);
     Ok(Writer {
         vpid: status.ns_pids.last().copied(),
-        source: if has_program && !stat.is_dead() && !unplaced {
-            WriterSource::Live
-        } else {
-            WriterSource::Zombie
-        },
+        source: source(whole),
         name: Some(stat.comm.clone()),
         args,
         args_truncated,
-        args_missing: untold.then(|| missing(process)),
+        args_missing,
         cwd: cwd(process),
         real_uid: status.uid.map(|(real, _)| real),
         uid: status.uid.map(|(_, effective)| effective),
@@ -129,6 +129,13 @@ fn read(boot: &Boot, process: &Process, known: &Writer) -> io::Result<Writer> {
         unplaced,
         ..known.clone()
     })
+}
+
+fn source(is_whole: bool) -> WriterSource {
+    match is_whole {
+        true => WriterSource::Live,
+        false => WriterSource::Zombie,
+    }
 }
 
 fn cwd(process: &Process) -> Option<Vec<u8>> {
@@ -158,7 +165,7 @@ fn missing(process: &Process) -> &'static str {
     let line = read_of(process, "stat", MAX_TEXT);
     match line.ok().and_then(|line| stat(&line)) {
         Some(stat) if !stat.ends => "not-plain-memory",
-        _ => "ended",
+        _ => ENDED,
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use ldwatch::output::ecs::Ecs;
@@ -81,6 +82,8 @@ fn a_full_pipe_tears_no_line(nonblocking: bool) {
         reader.read_to_string(&mut read).unwrap();
         read
     });
+    // One that was stuck is not waited for before it reads.
+    sleep(Duration::from_millis(500));
     // Finishes the torn line first.
     message(|message| sink.write(message)).0.unwrap();
     drop(sink);
@@ -100,6 +103,37 @@ fn a_full_blocking_pipe_tears_no_line_and_holds_nothing_up() {
 #[test]
 fn a_full_nonblocking_pipe_tears_no_line() {
     a_full_pipe_tears_no_line(true);
+}
+
+/// A long record is not taken in time; the reader comes back, and is not fast.
+#[test]
+fn a_reader_that_comes_back_gets_the_rest_and_the_next_record() {
+    let patience = Duration::from_secs(1);
+    let (reader, writer) = pipe().unwrap();
+    let mut sink = stream(writer).with_patience(patience);
+    let record = with(|_| {});
+    let long = [b"x".repeat(300 << 10), b"\n".to_vec()].concat();
+    let mut write = |line: &[u8]| {
+        let record = &record;
+        sink.write(&Message { record, line })
+    };
+    assert!(matches!(write(&long), Err(SinkError::Blocked)));
+    assert!(matches!(write(b"lost\n"), Err(SinkError::Blocked)));
+    let drain = spawn(move || {
+        let (mut reader, mut read, mut piece) = (File::from(reader), Vec::new(), [0; 8192]);
+        loop {
+            match reader.read(&mut piece).unwrap() {
+                0 => return read,
+                count => read.extend_from_slice(&piece[..count]),
+            }
+            sleep(Duration::from_millis(3));
+        }
+    });
+    sleep(patience);
+    let taken = write(b"next\n").is_ok();
+    drop(sink);
+    assert!(taken);
+    assert_eq!(drain.join().unwrap(), [&long[..], b"next\n"].concat());
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Form, Message, Sink, SinkError, patient};
 
@@ -23,9 +23,9 @@ pub struct Stdout {
     /// What is left of a record that was written in part.
     rest: Vec<u8>,
     patience: Duration,
-    /// The reader kept the last record waiting for too long: it is not waited for
+    /// Since when the reader keeps records waiting for too long: it is not waited for
     /// again before it has taken something, or the other sinks would starve.
-    stuck: bool,
+    stuck: Option<Instant>,
 }
 
 impl Stdout {
@@ -38,7 +38,7 @@ impl Stdout {
             buffer: Vec::new(),
             rest: Vec::new(),
             patience: PATIENCE,
-            stuck: false,
+            stuck: None,
         }
     }
 
@@ -58,19 +58,31 @@ impl Stdout {
     }
 
     fn finish_last(&mut self) -> Result<(), SinkError> {
-        let left = self.left();
-        let (done, outcome) = patient::write(&mut self.stream, &self.rest, left);
-        self.rest.drain(..done);
-        self.stuck = matches!(outcome, Err(SinkError::Blocked));
+        let rest = std::mem::take(&mut self.rest);
+        let (done, outcome) = self.give(&rest);
+        self.rest
+            .extend_from_slice(rest.get(done..).unwrap_or_default());
         outcome
     }
 
-    fn left(&self) -> Duration {
-        if self.stuck {
-            Duration::ZERO
-        } else {
-            self.patience
+    /// How many bytes the reader took. One that was stuck and reads again is waited for as
+    /// long as it was left alone: the other sinks have half of the time at least.
+    fn give(&mut self, bytes: &[u8]) -> (usize, Result<(), SinkError>) {
+        if bytes.is_empty() {
+            return (0, Ok(()));
         }
+        let patience = self.stuck.map_or(self.patience, |_| Duration::ZERO);
+        let (mut done, mut outcome) = patient::write(&mut self.stream, bytes, patience);
+        if let (Some(since), Err(SinkError::Blocked)) = (self.stuck, &outcome)
+            && let Some(rest) = bytes.get(done..).filter(|_| done > 0)
+        {
+            let patience = self.patience.min(since.elapsed());
+            let (more, again) = patient::write(&mut self.stream, rest, patience);
+            (done, outcome) = (done + more, again);
+        }
+        let is_stuck = matches!(outcome, Err(SinkError::Blocked));
+        self.stuck = is_stuck.then(Instant::now);
+        (done, outcome)
     }
 }
 
@@ -81,14 +93,14 @@ impl Sink for Stdout {
 
     fn write(&mut self, message: &Message<'_>) -> Result<(), SinkError> {
         self.finish_last()?;
-        self.form.fill(message, &mut self.buffer);
-        let left = self.left();
-        let (done, outcome) = patient::write(&mut self.stream, &self.buffer, left);
+        let mut record = std::mem::take(&mut self.buffer);
+        self.form.fill(message, &mut record);
+        let (done, outcome) = self.give(&record);
         if done > 0 {
             self.rest
-                .extend_from_slice(self.buffer.get(done..).unwrap_or_default());
+                .extend_from_slice(record.get(done..).unwrap_or_default());
         }
-        self.stuck = matches!(outcome, Err(SinkError::Blocked));
+        self.buffer = record;
         outcome
     }
 }
