@@ -66,8 +66,8 @@ pub struct Watched {
     /// Who touched the writable layer, or the attributes of a file that then lost its name,
     /// before what that was for could be seen.
     copied: Option<Box<Earlier>>,
-    /// Who was last told to have written the file, and when.
-    wrote: Option<(i32, Instant)>,
+    /// Who was told to have written the file lately, and when.
+    wrote: Vec<(i32, Instant)>,
     /// Since which clock tick a trail is kept of it; `None`: none is.
     marked: Option<u64>,
 }
@@ -95,7 +95,7 @@ impl Watched {
             waiting: Waiting::default(),
             aside: None,
             copied: None,
-            wrote: None,
+            wrote: Vec::new(),
         }
     }
 

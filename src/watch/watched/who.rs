@@ -26,6 +26,8 @@ const UNLINK: Duration = Duration::from_millis(50);
 /// Queues that are read one after the other within this time may be read in the wrong order.
 const ONE_READ: Duration = Duration::from_millis(20);
 
+/// Writers remembered: as many as a budget lets act within that time.
+const WRITERS: usize = 128;
 /// Bits that a write under the file's own name leaves.
 const WRITTEN: u64 = mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE;
 
@@ -162,17 +164,20 @@ impl Watched {
             }));
         }
         if let Some(pid) = act.pid.filter(|_| act.mask & WRITTEN != 0) {
-            self.wrote = Some((pid, act.first));
+            let lately = |at: Instant| act.first.saturating_duration_since(at) < COPY_UP;
+            self.wrote.retain(|(_, at)| lately(*at));
+            self.wrote.truncate(WRITERS - 1);
+            self.wrote.insert(0, (pid, act.first));
         }
     }
 
-    /// What a writer leaves in the writable layer may be read after its write was told, and is
-    /// no copy-up: it must not name who comes next.
+    /// What a writer leaves in the writable layer may be read after its write was told, and
+    /// after another's, and is no copy-up: it must not name who comes next.
     fn is_of_a_write(&self, act: &Act) -> bool {
-        act.mask == 0
-            && self.wrote.is_some_and(|(pid, at)| {
-                act.pid == Some(pid) && act.first.saturating_duration_since(at) < COPY_UP
-            })
+        let left = |(pid, at): &(i32, Instant)| {
+            act.pid == Some(*pid) && act.first.saturating_duration_since(*at) < COPY_UP
+        };
+        act.mask == 0 && self.wrote.iter().any(left)
     }
 
     /// Something else in `etc` changed then or later.

@@ -62,10 +62,36 @@ fn what_a_write_leaves_in_the_layer_names_nobody_else() {
     let mut bench = Bench::new();
     bench.trigger(own(), (written, Source::Name));
     assert_eq!(bench.told(), Some(own()));
-    bench.trigger(own(), (0, Source::Layer));
-    bench.told();
-    bench.trigger(0, (written, Source::Name));
-    assert_eq!(bench.told(), None);
+    // Another one writes before it is read.
+    let other = nix::unistd::getppid().as_raw();
+    for writer in [None, Some(other)] {
+        if let Some(pid) = writer {
+            bench.trigger(pid, (written, Source::Name));
+            assert_eq!(bench.told(), writer);
+        }
+        bench.trigger(own(), (0, Source::Layer));
+        bench.told();
+        bench.trigger(0, (written, Source::Name));
+        assert_eq!(bench.told(), None);
+    }
+}
+
+#[test]
+fn the_writers_that_are_remembered_are_bounded() {
+    let mut bench = Bench::new();
+    for _ in 0..WRITERS + 9 {
+        bench.watched.keep(
+            &Act {
+                mask: mask::CLOSE_WRITE,
+                pid: Some(own()),
+                first: Instant::now(),
+                triggers: 1,
+                closing: false,
+            },
+            None,
+        );
+    }
+    assert_eq!(bench.watched.wrote.len(), WRITERS);
 }
 
 #[test]
