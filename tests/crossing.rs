@@ -92,36 +92,21 @@ fn copy<R: Copies>(runtime: &R, watcher: &mut Watcher) {
     let scratch = Scratch::new();
     let file = scratch.join("made");
     // The tool may be ending when it is read, or live on for a while.
-    let runs = gate::runtime_runs() * 3;
-    let mut unnamed = Vec::new();
-    for _ in 0..runs {
+    for _ in 0..gate::runtime_runs() * 3 {
         let own = nonce();
         fs::write(&file, format!("/tmp/{own}.so\n")).unwrap();
         runtime.copy(&file.display().to_string(), &id, PRELOAD);
         let seen = alert(watcher, &own);
-        assert_eq!(text(&seen.value, "container.id"), id, "{}", seen.raw);
-        if text(&seen.value, "process.executable").is_empty() {
-            unnamed.push(seen.raw.clone());
-        }
         names_the_tool::<R>(&seen, &id);
         // The file that was there is removed first, or a new one put in its place;
         // owner and times are set afterwards.
         watcher.pass_over();
     }
-    assert!(unnamed.len() * 4 <= runs, "{unnamed:#?}");
     runtime.remove(&id);
 }
 
 fn names_the_tool<R: Copies>(seen: &Seen, victim: &str) {
     let (value, raw) = (&seen.value, &seen.raw);
-    if text(value, "process.executable").is_empty() {
-        // Without its memory a process has no program any more, and none is guessed.
-        assert_ne!(text(value, "ldwatch.writer.source"), "live", "{raw}");
-        assert_eq!(text(value, "ldwatch.writer.tool"), "", "{raw}");
-        let origin = text(value, "ldwatch.writer.origin");
-        assert!(["host", "unknown"].contains(&origin), "{raw}");
-        return;
-    }
     crosses(seen, victim, "host");
     // What podman was doing stands in its arguments, which end with it.
     let known = !texts(value, "process.args").is_empty();
