@@ -14,7 +14,7 @@ use crate::watch::lane::Source;
 use crate::watch::queue::Waiting;
 use crate::watch::tables::Watching;
 use crate::watch::trail::ON;
-use crate::watch::watched::who::Earlier;
+use crate::watch::watched::who::{Earlier, Wrote};
 use crate::who::boot::Boot;
 use crate::who::trail::{Trail, ticks_now};
 
@@ -66,8 +66,8 @@ pub struct Watched {
     /// Who touched the writable layer, or the attributes of a file that then lost its name,
     /// before what that was for could be seen.
     copied: Option<Box<Earlier>>,
-    /// Who was told to have written the file lately, and when.
-    wrote: Vec<(i32, Instant)>,
+    /// Writes of the file that were told lately.
+    wrote: Vec<Wrote>,
     /// Since which clock tick a trail is kept of it; `None`: none is.
     marked: Option<u64>,
 }

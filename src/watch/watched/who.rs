@@ -18,7 +18,8 @@ use crate::who::trail::Trail;
 /// A copy-up ends, and what it was for is done, within this time. Its writer is the
 /// only one that the kernel tells of a change of attributes, and of a rename.
 const COPY_UP: Duration = Duration::from_secs(2);
-/// So long it may be a guess, when something else in `etc` changed, too.
+/// So long it may be a guess, when something else in `etc` changed, too, or somebody else
+/// changed the file.
 const GUESSED: Duration = Duration::from_millis(100);
 /// A file that loses a name tells of its attributes first, and within this time that the
 /// name is gone: the writer is known of the first alone when the two come apart.
@@ -38,7 +39,12 @@ pub(super) struct Earlier {
     at: Instant,
     /// Attributes were seen to change; else it was a reason to look and no more.
     attributes: bool,
+    /// A change that somebody else made was told since.
+    overtaken: bool,
 }
+
+/// A write that was told: by whom, where that was known, and when.
+pub(super) type Wrote = (Option<i32>, Instant);
 
 impl Watched {
     /// The writer was resolved at an earlier trigger of this act.
@@ -122,10 +128,13 @@ impl Watched {
 
     /// One act of all that was gathered. Of several writers any may have made the
     /// difference that will be seen: the last is named, the first kept, none confirmed.
-    pub(super) fn gathered(&self, who: (&Boot, &mut Trail), folded: Folded) -> Acted {
+    pub(super) fn gathered(&mut self, who: (&Boot, &mut Trail), folded: Folded) -> Acted {
         if folded.acts == 0 {
             return Acted::look(at(folded.since), Detection::Event);
         }
+        // Who wrote was not kept for each, nor whom a copy-up was for.
+        self.copied = None;
+        self.note_write(None, Instant::now());
         let (writer, same_root) = match (folded.first, folded.last) {
             (first, Some((pid, pidfd))) if folded.several => {
                 let (last, same_root) = self.resolve(who, pid, pidfd.as_ref());
@@ -152,6 +161,7 @@ impl Watched {
 
     /// Keeps who may be the writer of what comes next.
     fn keep(&mut self, act: &Act, actor: Option<&Actor>) {
+        self.overtake(act, actor);
         if self.known_by != Source::Path
             && act.mask & !mask::ATTRIB == 0
             && !self.is_of_a_write(act)
@@ -161,22 +171,39 @@ impl Watched {
                 actor: actor.clone(),
                 at: act.first,
                 attributes: act.mask != 0,
+                overtaken: false,
             }));
         }
-        if let Some(pid) = act.pid.filter(|_| act.mask & WRITTEN != 0) {
-            let lately = |at: Instant| act.first.saturating_duration_since(at) < COPY_UP;
-            self.wrote.retain(|(_, at)| lately(*at));
-            self.wrote.truncate(WRITERS - 1);
-            self.wrote.insert(0, (pid, act.first));
+        if act.mask & WRITTEN != 0 {
+            self.note_write(act.pid, act.first);
         }
     }
 
+    /// A change is told: the copy-up of whoever made it has had what it was for, and that of
+    /// anybody else is not certain to be for the next one.
+    fn overtake(&mut self, act: &Act, actor: Option<&Actor>) {
+        let pid = act.pid.or_else(|| actor.and_then(|(writer, _)| writer.pid));
+        if act.mask == 0 || pid.is_none() {
+            return;
+        }
+        self.copied.take_if(|earlier| earlier.actor.0.pid == pid);
+        if let Some(earlier) = &mut self.copied {
+            earlier.overtaken = true;
+        }
+    }
+
+    fn note_write(&mut self, pid: Option<i32>, at: Instant) {
+        self.wrote.retain(|(_, earlier)| is_lately(*earlier, at));
+        self.wrote.truncate(WRITERS - 1);
+        self.wrote.insert(0, (pid, at));
+    }
+
     /// What a writer leaves in the writable layer may be read after its write was told, and
-    /// after another's, and is no copy-up: it must not name who comes next.
+    /// after another's, and is no copy-up: it must not name who comes next. Who wrote may
+    /// not have been known then.
     fn is_of_a_write(&self, act: &Act) -> bool {
-        let left = |(pid, at): &(i32, Instant)| {
-            act.pid == Some(*pid) && act.first.saturating_duration_since(*at) < COPY_UP
-        };
+        let left =
+            |(pid, at): &Wrote| (pid.is_none() || act.pid == *pid) && is_lately(*at, act.first);
         act.mask == 0 && self.wrote.iter().any(left)
     }
 
@@ -187,11 +214,12 @@ impl Watched {
 
     /// The writer of a copy-up, for the act that it was made for: any other act has a
     /// writer of its own in the writable layer or by its descriptor. A guess, and only for
-    /// a moment, when the copy-up may have been for something else in `etc`.
+    /// a moment, when the copy-up may have been for something else in `etc`, or somebody
+    /// else has changed the file since.
     fn copied(&mut self, act: &Act) -> Option<Actor> {
         let earlier = *self.copied.take()?;
         let at = earlier.at;
-        let other = self.is_aside(at);
+        let other = self.is_aside(at) || earlier.overtaken;
         let follows = match earlier.attributes {
             true => act.mask & mask::DELETE != 0 && act.first < at + UNLINK && !other,
             false => act.mask != 0 && at.elapsed() < COPY_UP,
@@ -203,6 +231,11 @@ impl Watched {
         }
         (follows && near && act.pid.is_none()).then_some(actor)
     }
+}
+
+/// The earlier moment is recent as the later one sees it.
+fn is_lately(earlier: Instant, later: Instant) -> bool {
+    later.saturating_duration_since(earlier) < COPY_UP
 }
 
 fn guess(writer: &mut Writer) {

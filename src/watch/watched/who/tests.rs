@@ -2,6 +2,7 @@ use super::*;
 use crate::watch::watched::tests::watched;
 
 const SETTLE: Duration = Duration::from_millis(5);
+const WROTE: u64 = mask::MODIFY | mask::CLOSE_WRITE;
 
 struct Bench {
     watched: Watched,
@@ -27,6 +28,14 @@ impl Bench {
     fn release(&mut self, now: Instant) -> Option<Acted> {
         let who = (&self.boot, &mut self.trail);
         self.watched.release(who, now, SETTLE)
+    }
+
+    /// Who is told of a write that comes without a writer, and whether that is a guess.
+    fn named_next(&mut self) -> (Option<i32>, bool) {
+        self.trigger(0, (WROTE, Source::Name));
+        let far = Instant::now() + Duration::from_secs(3600);
+        let writer = self.release(far).unwrap().writer.unwrap();
+        (writer.pid, writer.guess)
     }
 
     /// The pid of all that is pending.
@@ -58,22 +67,72 @@ fn the_writer_of_a_copy_up_is_the_one_of_the_change_it_was_for() {
 
 #[test]
 fn what_a_write_leaves_in_the_layer_names_nobody_else() {
-    let written = mask::MODIFY | mask::CLOSE_WRITE;
-    let mut bench = Bench::new();
-    bench.trigger(own(), (written, Source::Name));
-    assert_eq!(bench.told(), Some(own()));
-    // Another one writes before it is read.
+    // Another one writes before it is read, or nobody does.
     let other = nix::unistd::getppid().as_raw();
-    for writer in [None, Some(other)] {
-        if let Some(pid) = writer {
-            bench.trigger(pid, (written, Source::Name));
-            assert_eq!(bench.told(), writer);
+    for between in [None, Some(other)] {
+        let mut bench = Bench::new();
+        bench.trigger(own(), (WROTE, Source::Name));
+        assert_eq!(bench.told(), Some(own()));
+        if let Some(pid) = between {
+            bench.trigger(pid, (WROTE, Source::Name));
+            assert_eq!(bench.told(), between);
         }
         bench.trigger(own(), (0, Source::Layer));
         bench.told();
-        bench.trigger(0, (written, Source::Name));
-        assert_eq!(bench.told(), None);
+        assert_eq!(bench.named_next(), (None, false));
     }
+}
+
+#[test]
+fn what_a_write_without_a_writer_leaves_in_the_layer_names_nobody_else() {
+    let mut bench = Bench::new();
+    bench.trigger(0, (WROTE, Source::Name));
+    assert_eq!(bench.told(), None);
+    bench.trigger(own(), (0, Source::Layer));
+    bench.told();
+    assert_eq!(bench.named_next(), (None, false));
+}
+
+#[test]
+fn what_folded_writes_leave_in_the_layer_names_nobody_else() {
+    for before in [true, false] {
+        let mut bench = Bench::new();
+        let layer = |bench: &mut Bench| {
+            bench.trigger(own(), (0, Source::Layer));
+            bench.told();
+        };
+        if before {
+            layer(&mut bench);
+        }
+        bench.watched.folded = Some(Box::new(Folded::new(Instant::now(), None)));
+        bench.trigger(own(), (WROTE, Source::Name));
+        bench.told();
+        if !before {
+            layer(&mut bench);
+        }
+        assert_eq!(bench.named_next(), (None, false), "before: {before}");
+    }
+}
+
+#[test]
+fn a_copy_up_whose_change_was_told_names_nobody_else() {
+    let mut bench = Bench::new();
+    bench.trigger(own(), (0, Source::Layer));
+    bench.told();
+    bench.trigger(own(), (WROTE, Source::Name));
+    assert_eq!(bench.told(), Some(own()));
+    assert_eq!(bench.named_next(), (None, false));
+}
+
+#[test]
+fn a_copy_up_that_another_writer_overtook_is_a_guess() {
+    let mut bench = Bench::new();
+    bench.trigger(own(), (0, Source::Layer));
+    bench.told();
+    let other = nix::unistd::getppid().as_raw();
+    bench.trigger(other, (WROTE, Source::Name));
+    assert_eq!(bench.told(), Some(other));
+    assert_eq!(bench.named_next(), (Some(own()), true));
 }
 
 #[test]
@@ -108,13 +167,12 @@ fn the_writer_of_an_unlink_is_the_one_whose_attributes_came_before() {
 
 #[test]
 fn who_is_known_by_a_path_waits_for_what_was_done() {
-    let written = mask::MODIFY | mask::CLOSE_WRITE;
     let mut bench = Bench::new();
     bench.trigger(own(), (0, Source::Path));
     assert!(bench.release(Instant::now()).is_none());
-    bench.trigger(0, (written, Source::Name));
+    bench.trigger(0, (WROTE, Source::Name));
     let act = bench.release(Instant::now()).unwrap();
-    assert_eq!((act.mask, act.pid()), (written, Some(own())));
+    assert_eq!((act.mask, act.pid()), (WROTE, Some(own())));
     // And is not taken for the writer of what comes next.
     bench.trigger(own(), (0, Source::Path));
     bench.told();
