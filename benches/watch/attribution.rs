@@ -145,7 +145,9 @@ impl Said {
         self.parent += has("process.parent.pid");
         let hint = text(alert, "ldwatch.writer.hint.executable");
         match (text(alert, "process.executable"), hint) {
-            ("", "") => {}
+            // Who forked and executed nothing may be gone, and left no trail.
+            ("", "") if how.name == "fork" => {}
+            ("", "") => println!("named nobody, was {}: {alert}", how.executable),
             ("", hint) if hint == how.executable => self.hinted += 1,
             ("", _) => self.wrong_hint += 1,
             (fact, _) if fact == how.executable => self.confirmed += 1,

@@ -39,7 +39,7 @@ pub(super) struct Earlier {
     at: Instant,
     /// Attributes were seen to change; else it was a reason to look and no more.
     attributes: bool,
-    /// A change that somebody else made was told since.
+    /// A change that somebody else made was told since, or one by nobody knows whom before.
     overtaken: bool,
 }
 
@@ -115,6 +115,10 @@ impl Watched {
         let (writer, same_root) = actor
             .or_else(|| self.copied(&act))
             .unwrap_or_else(|| (Writer::unknown(act.pid), false));
+        if act.mask & WRITTEN != 0 {
+            let known = writer.pid.filter(|_| !writer.guess);
+            self.note_write(known, act.first);
+        }
         Acted {
             mask: act.mask,
             writer: Some(writer),
@@ -162,20 +166,21 @@ impl Watched {
     /// Keeps who may be the writer of what comes next.
     fn keep(&mut self, act: &Act, actor: Option<&Actor>) {
         self.overtake(act, actor);
+        // What a writer leaves in the writable layer may be read after its write was told,
+        // and after another's, and is no copy-up.
+        let left = act.mask == 0 && act.pid.is_some() && self.wrote_lately(act.pid, act.first);
         if self.known_by != Source::Path
             && act.mask & !mask::ATTRIB == 0
-            && !self.is_of_a_write(act)
+            && !left
             && let Some(actor) = actor
         {
             self.copied = Some(Box::new(Earlier {
                 actor: actor.clone(),
                 at: act.first,
                 attributes: act.mask != 0,
-                overtaken: false,
+                // It may have made a write whose writer was not known.
+                overtaken: act.mask == 0 && self.wrote_lately(None, act.first),
             }));
-        }
-        if act.mask & WRITTEN != 0 {
-            self.note_write(act.pid, act.first);
         }
     }
 
@@ -198,13 +203,9 @@ impl Watched {
         self.wrote.insert(0, (pid, at));
     }
 
-    /// What a writer leaves in the writable layer may be read after its write was told, and
-    /// after another's, and is no copy-up: it must not name who comes next. Who wrote may
-    /// not have been known then.
-    fn is_of_a_write(&self, act: &Act) -> bool {
-        let left =
-            |(pid, at): &Wrote| (pid.is_none() || act.pid == *pid) && is_lately(*at, act.first);
-        act.mask == 0 && self.wrote.iter().any(left)
+    fn wrote_lately(&self, pid: Option<i32>, now: Instant) -> bool {
+        let is_its = |(by, at): &Wrote| *by == pid && is_lately(*at, now);
+        self.wrote.iter().any(is_its)
     }
 
     /// Something else in `etc` changed then or later.
