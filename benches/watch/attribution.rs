@@ -60,16 +60,16 @@ pub fn run(count: usize) {
 }
 
 fn head(count: usize) {
+    println!("{count} writers in each cell, or folded into the alert of another; the executable:");
+    println!("confirmed, hinted, named wrongly (as a fact, as a hint), not named; the writer's");
+    println!("container, arguments and parent: known");
     println!(
-        "{count} writers in each cell; the executable: confirmed, hinted, named wrongly (as a"
-    );
-    println!("fact, as a hint), not named; the writer's container, arguments and parent: known");
-    println!(
-        "{:<9}{:<6}{:<10}{:>7}{:>11}{:>10}{:>8}{:>7}{:>7}{:>6}{:>9}{:>7}{:>8}",
+        "{:<9}{:<6}{:<10}{:>7}{:>7}{:>11}{:>10}{:>8}{:>7}{:>7}{:>6}{:>9}{:>7}{:>8}",
         "FIFO",
         "CPUs",
         "writer",
         "alerts",
+        "folded",
         "container",
         "confirmed",
         "hinted",
@@ -101,6 +101,7 @@ fn cell_tag(cell: usize) -> String {
 #[derive(Default)]
 struct Said {
     alerts: usize,
+    folded: usize,
     container: usize,
     confirmed: usize,
     hinted: usize,
@@ -139,6 +140,8 @@ impl Said {
         let is = |name: &str, value: &str| text(alert, name) == value;
         let has = |name: &str| usize::from(field(alert, name).is_some());
         self.alerts += 1;
+        let folded = field(alert, "ldwatch.folded").and_then(Value::as_u64);
+        self.folded += usize::try_from(folded.unwrap_or(0)).unwrap_or(0);
         self.container += usize::from(is("container.id", &container.id));
         self.inside += usize::from(is("ldwatch.writer.container.id", &container.id));
         self.args += has("process.args");
@@ -164,8 +167,9 @@ impl std::fmt::Display for Said {
         let named = self.confirmed + self.hinted + self.wrong + self.wrong_hint;
         write!(
             f,
-            "{:>7}{:>11}{:>10}{:>8}{:>7}{:>7}{:>6}{:>9}{:>7}{:>8}",
+            "{:>7}{:>7}{:>11}{:>10}{:>8}{:>7}{:>7}{:>6}{:>9}{:>7}{:>8}",
             self.alerts,
+            self.folded,
             self.container,
             self.confirmed,
             self.hinted,
