@@ -79,8 +79,11 @@ impl Acted {
         self.writer.as_ref().filter(|writer| !writer.guess)?.pid
     }
 
-    /// Takes an earlier, unfinished part of the same act in.
+    /// Takes an earlier, unfinished part of the same act in. Who gave a reason to look is
+    /// not who made what was found there, when an event tells of another.
     pub fn join(&mut self, earlier: Self) {
+        let pids = (earlier.pid(), self.pid());
+        let is_another = earlier.mask == 0 && pids.1.is_some() && pids.0 != pids.1;
         self.closing &= earlier.mask == 0;
         self.mask |= earlier.mask;
         self.at = self.at.min(earlier.at);
@@ -94,7 +97,7 @@ impl Acted {
             writer.as_ref().map(known)
         };
         let known = self.writer.as_ref().is_some_and(|writer| writer.confirmed);
-        if !known && rank(&earlier.writer) >= rank(&self.writer) {
+        if !known && !is_another && rank(&earlier.writer) >= rank(&self.writer) {
             self.writer = earlier.writer;
         }
     }

@@ -1,6 +1,7 @@
 //! The examiner over a directory that stands for a container. No root is needed.
 
 mod moved;
+mod others;
 mod parts;
 
 use std::fs;
@@ -224,36 +225,6 @@ fn the_late_event_of_an_act_that_was_seen_whole_says_nothing_more() {
     bench.act(WRITER, mask::CREATE | mask::MODIFY);
     bench.act(WRITER, mask::MODIFY | mask::CLOSE_WRITE);
     assert_eq!(bench.told(), [(Action::Creation, Some(WRITER))]);
-}
-
-#[test]
-fn two_writers_are_told_apart_even_when_the_look_came_after_both() {
-    let bench = bench();
-    bench.write("/x.so\n");
-    bench.act(WRITER, mask::CREATE | mask::MODIFY | mask::CLOSE_WRITE);
-    bench.act(12, mask::MODIFY | mask::CLOSE_WRITE);
-    let told = [
-        (Action::Creation, Some(WRITER)),
-        (Action::Modification, Some(12)),
-    ];
-    assert_eq!(bench.told(), told);
-}
-
-#[test]
-fn what_another_wrote_meanwhile_is_not_laid_to_who_changed_attributes() {
-    let bench = bench();
-    bench.write("/x.so\n");
-    bench.act(WRITER, mask::MOVED_TO);
-    bench.is_done();
-    // The file that was renamed over tells that it lost a name, after the next one came.
-    bench.write("/y.so\n");
-    bench.act(WRITER, mask::ATTRIB);
-    bench.act(12, mask::MODIFY | mask::CLOSE_WRITE);
-    let told = [
-        (Action::Rename, Some(WRITER)),
-        (Action::Modification, Some(12)),
-    ];
-    assert_eq!(bench.told(), told);
 }
 
 #[test]

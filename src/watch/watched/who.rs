@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::judge::settle::Act;
-use crate::model::{Detection, Writer, WriterSource};
+use crate::model::{Detection, Rung, Writer, WriterSource};
 use crate::survey::processes::root_of;
 use crate::sys::fanotify::mask;
 use crate::sys::pidfd;
@@ -96,20 +96,8 @@ impl Watched {
 
     pub(super) fn acted(&mut self, act: Act) -> Acted {
         let mut actor = self.actor.take().map(|known| known.0);
-        if self.known_by == Source::Path
-            && act.mask & WRITTEN == 0
-            && let Some((writer, _)) = &mut actor
-        {
-            // It wrote the file, under this name or before another one gave it this name.
-            writer.confirmed &= act.mask == 0;
-        }
-        if self.known_by == Source::Way
-            && act.mask != 0
-            && self.is_aside(act.first)
-            && let Some((writer, _)) = &mut actor
-        {
-            // The copy-up may have been for the other thing in `etc`.
-            guess(writer);
+        if let Some((writer, _)) = &mut actor {
+            self.doubt(&act, writer);
         }
         self.keep(&act, actor.as_ref());
         let (writer, same_root) = actor
@@ -127,6 +115,22 @@ impl Watched {
             closing: act.closing,
             at: at(act.first),
             detection: Detection::Event,
+        }
+    }
+
+    /// Takes back of a writer what its source cannot vouch for.
+    fn doubt(&self, act: &Act, writer: &mut Writer) {
+        if self.known_by == Source::Path && act.mask & WRITTEN == 0 {
+            // It wrote the file, under this name or before another one gave it this name.
+            writer.confirmed &= act.mask == 0;
+        }
+        if self.known_by == Source::Way && act.mask != 0 && self.is_aside(act.first) {
+            // The copy-up may have been for the other thing in `etc`.
+            guess(writer);
+        }
+        if self.is_left(act) && self.subject.coverage.rung != Rung::Named {
+            // What a look finds there may be the next writer's.
+            guess(writer);
         }
     }
 
@@ -166,12 +170,9 @@ impl Watched {
     /// Keeps who may be the writer of what comes next.
     fn keep(&mut self, act: &Act, actor: Option<&Actor>) {
         self.overtake(act, actor);
-        // What a writer leaves in the writable layer may be read after its write was told,
-        // and after another's, and is no copy-up.
-        let left = act.mask == 0 && act.pid.is_some() && self.wrote_lately(act.pid, act.first);
         if self.known_by != Source::Path
             && act.mask & !mask::ATTRIB == 0
-            && !left
+            && !self.is_left(act)
             && let Some(actor) = actor
         {
             self.copied = Some(Box::new(Earlier {
@@ -201,6 +202,12 @@ impl Watched {
         self.wrote.retain(|(_, earlier)| is_lately(*earlier, at));
         self.wrote.truncate(WRITERS - 1);
         self.wrote.insert(0, (pid, at));
+    }
+
+    /// What a writer leaves in the writable layer may be read after its write was told, and
+    /// after another's, and is no copy-up.
+    fn is_left(&self, act: &Act) -> bool {
+        act.mask == 0 && act.pid.is_some() && self.wrote_lately(act.pid, act.first)
     }
 
     fn wrote_lately(&self, pid: Option<i32>, now: Instant) -> bool {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::watch::watched::tests::watched;
 
@@ -80,6 +82,22 @@ fn what_a_write_leaves_in_the_layer_names_nobody_else() {
         bench.trigger(own(), (0, Source::Layer));
         bench.told();
         assert_eq!(bench.named_next(), (None, false));
+    }
+}
+
+#[test]
+fn where_a_layer_tells_no_write_what_one_left_is_a_guess() {
+    for (rung, guess) in [(Rung::Named, false), (Rung::Split, true)] {
+        let mut bench = Bench::new();
+        let mut subject = (*bench.watched.subject).clone();
+        subject.coverage.rung = rung;
+        bench.watched.subject = Arc::new(subject);
+        bench.trigger(own(), (WROTE, Source::Name));
+        bench.told();
+        bench.trigger(own(), (0, Source::Layer));
+        let far = Instant::now() + Duration::from_secs(3600);
+        let writer = bench.release(far).unwrap().writer.unwrap();
+        assert_eq!((writer.pid, writer.guess), (Some(own()), guess), "{rung:?}");
     }
 }
 
