@@ -126,7 +126,10 @@ impl Said {
             write(container, &how.name, &tag, (first, portion), GAP);
             let all = || alerts(ldwatch, &tag, first);
             // Two writers at once, where the machine stood still, are one alert.
-            wait_until(LATEST, || all().len() >= portion);
+            if !wait_until(LATEST, || all().len() >= portion) {
+                println!("fewer alerts than writers from {first} on; of these:");
+                all().values().for_each(missing);
+            }
             for alert in all().values() {
                 said.take(alert, container, how);
             }
@@ -181,6 +184,13 @@ impl std::fmt::Display for Said {
             self.parent
         )
     }
+}
+
+/// Whom an alert names, and what it shows: one writer may be named for another.
+fn missing(alert: &Value) {
+    let at = text(alert, "@timestamp");
+    let (written, said) = (text(alert, "file.mtime"), text(alert, "message"));
+    println!("  {at}, file of {written}: {said}");
 }
 
 /// The first alert about each writer of the cell from this one on. The pid is the kernel's
