@@ -125,7 +125,7 @@ impl Said {
             let portion = PORTION.min(count - first);
             write(container, &how.name, &tag, (first, portion), GAP);
             let all = || alerts(ldwatch, &tag, first);
-            // Two writers at once, where the machine stood still, are one alert.
+            // Where the machine stood still one writer may be named for another.
             if !wait_until(LATEST, || all().len() >= portion) {
                 println!("fewer alerts than writers from {first} on; of these:");
                 all().values().for_each(missing);

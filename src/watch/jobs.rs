@@ -88,7 +88,7 @@ impl Acted {
         self.mask |= earlier.mask;
         self.at = self.at.min(earlier.at);
         self.folded += earlier.folded;
-        self.same_root |= earlier.same_root;
+        self.same_root |= earlier.same_root && !is_another;
         let rank = |writer: &Option<Writer>| {
             let known = |writer: &Writer| {
                 let has_pid = writer.pid.is_some();
@@ -121,6 +121,26 @@ impl Job {
         match self {
             Self::First(subject, ..) | Self::Look(subject, ..) => subject.id,
             Self::Forget(id) => *id,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_of_who_gave_a_reason_to_look_is_not_that_of_who_acted() {
+        let of = |pid: i32, mask: u64, same_root: bool| Acted {
+            mask,
+            same_root,
+            writer: Some(Writer::unknown(Some(pid))),
+            ..Acted::look(SystemTime::now(), Detection::Event)
+        };
+        for (pid, want) in [(7, false), (12, true)] {
+            let mut acted = of(12, 2, false);
+            acted.join(of(pid, 0, true));
+            assert_eq!((acted.pid(), acted.same_root), (Some(12), want));
         }
     }
 }
